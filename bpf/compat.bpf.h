@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Differences between kernels, each with the version or commit that caused it. The rest does not know versions. */
+#ifndef NETTRACE_COMPAT_H
+#define NETTRACE_COMPAT_H
+
+#include "kernel_types.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+/*
+ * Modules have BTF from 5.11 on (commit 36e68442d1af). Before, and where the module that has them was not
+ * loaded when the programs were, the types of nf_tables and x_tables cannot be relocated; these are their places on
+ * 64-bit 5.8 to 5.10.
+ */
+struct nft_chain___no_btf {
+	char before[64];
+	struct nft_table___no_btf *table;
+	u64 handle;
+	u32 use;
+	u32 flags;
+	char *name;
+} __attribute__((packed));
+
+struct nft_table___no_btf {
+	char before[240];
+	char *name;
+} __attribute__((packed));
+
+struct nft_pktinfo___no_btf {
+	struct sk_buff *skb;
+	u64 before[3];
+	const struct nf_hook_state *state;
+};
+
+struct xt_table___no_btf {
+	char before[56];
+	char name[32];
+};
+
+/* 5.10 to 5.14: the state is in the embedded xt_action_param; moved by commit 897389de4828 (5.14). */
+struct xt_action_param___v5_10 {
+	const struct nf_hook_state *state;
+} __attribute__((preserve_access_index));
+
+struct nft_pktinfo___v5_10 {
+	struct xt_action_param___v5_10 xt;
+} __attribute__((preserve_access_index));
+
+static __always_inline const struct nf_hook_state *nft_pktinfo_state(const struct nft_pktinfo *pkt)
+{
+	if (bpf_core_field_exists(pkt->state))
+		return BPF_CORE_READ(pkt, state);
+	if (bpf_core_type_exists(struct nft_pktinfo___v5_10))
+		return BPF_CORE_READ((const struct nft_pktinfo___v5_10 *)(const void *)pkt, xt.state);
+	return BPF_PROBE_READ((const struct nft_pktinfo___no_btf *)(const void *)pkt, state);
+}
+
+static __always_inline const char *nft_chain_name(const struct nft_chain *chain)
+{
+	if (bpf_core_type_exists(struct nft_chain))
+		return BPF_CORE_READ(chain, name);
+	return BPF_PROBE_READ((const struct nft_chain___no_btf *)(const void *)chain, name);
+}
+
+static __always_inline const char *nft_chain_table_name(const struct nft_chain *chain)
+{
+	if (bpf_core_type_exists(struct nft_chain))
+		return BPF_CORE_READ(chain, table, name);
+	return BPF_PROBE_READ((const struct nft_chain___no_btf *)(const void *)chain, table, name);
+}
+
+/* The address of the table's own name. */
+static __always_inline const char *xt_table_name(const struct xt_table *table)
+{
+	if (bpf_core_type_exists(struct xt_table))
+		return table->name;
+	return ((const struct xt_table___no_btf *)(const void *)table)->name;
+}
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Filter and options. Read-only data, written before the programs are loaded: the verifier knows the values
+ * and removes every test that was not asked for.
+ */
+#ifndef NETTRACE_CONFIG_H
+#define NETTRACE_CONFIG_H
+
+#define MAX_NETS 8
+#define MAX_PORT_RANGES 16
+#define MAX_FLAG_SETS 8
+
+struct filter_net {
+	unsigned char addr[16]; /* network order; IPv4 in the first 4 bytes */
+	unsigned char mask[16];
+	unsigned int l3_proto; /* ethertype */
+};
+
+struct filter_range {
+	unsigned short low;
+	unsigned short high;
+};
+
+struct filter_config {
+	unsigned int saddr_count;
+	unsigned int daddr_count;
+	unsigned int addr_count;
+	unsigned int sport_count;
+	unsigned int dport_count;
+	unsigned int port_count;
+	unsigned int flags_count;
+	unsigned int l3_proto; /* 0: any */
+	unsigned int l4_proto; /* 0: any */
+	unsigned int len_low;
+	unsigned int len_high; /* 0: any */
+	unsigned int netns; /* 0: any */
+	unsigned int pid; /* 0: any */
+	unsigned int has_ifname;
+	char ifname[16];
+	struct filter_net saddr[MAX_NETS];
+	struct filter_net daddr[MAX_NETS];
+	struct filter_net addr[MAX_NETS]; /* either side */
+	struct filter_range sport[MAX_PORT_RANGES];
+	struct filter_range dport[MAX_PORT_RANGES];
+	struct filter_range port[MAX_PORT_RANGES]; /* either side */
+	unsigned char flags[MAX_FLAG_SETS]; /* a packet matches if it has all the flags of one set */
+};
+
+struct trace_config {
+	struct filter_config filter;
+	unsigned int want_meta; /* interface, netns, process, mark and TCP options in every record */
+	unsigned int reserved;
+};
+
+/* What is known only when the programs are attached, and what user space does meanwhile. Written by user space alone. */
+struct late_options {
+	unsigned long long swept; /* skbs that user space took from the table because their trace was too old */
+	unsigned int check_reuse; /* not every free is probed: tell reused addresses by their contents */
+	unsigned int reserved;
+};
+
+/*
+ * What one attachment is about, in 64 bits: the immediate that a program is specialised with, or the cookie
+ * of a kprobe.multi attachment. Fields from the lowest bit on.
+ */
+enum spec_field {
+	SPEC_PROBE_SHIFT = 0, /* 16 bits: the probe's id */
+	SPEC_READ_SHIFT = 16, /* 8 bits: enum probe_read */
+	SPEC_FLAGS_SHIFT = 24, /* 8 bits: enum spec_flag */
+	SPEC_SKB_SHIFT = 32, /* 4 bits: which argument leads to the skb; SPEC_NO_ARG where none does */
+	SPEC_ARG_A_SHIFT = 36, /* 4 bits: an argument that enum probe_read gives its meaning */
+	SPEC_ARG_B_SHIFT = 40, /* 4 bits */
+	SPEC_NARGS_SHIFT = 44, /* 4 bits: number of arguments, where fexit puts the return value */
+	SPEC_NO_ARG = 15,
+};
+
+enum spec_flag {
+	SPEC_ENTRY = 1, /* a packet may be seen here for the first time */
+	SPEC_DEREF = 2, /* the argument points to the place that holds the skb's address */
+	SPEC_WANT_RETURN = 4, /* the return is attached too: remember this call */
+	SPEC_NO_PARSE = 8, /* the skb may be gone: use its address only */
+};
+
+/* What is read at a probe beyond the skb. The names are those that probes.yaml uses, in lower case. */
+enum probe_read {
+	READ_NOTHING = 0,
+	READ_HOOK_STATE = 1, /* A: struct nf_hook_state * */
+	READ_NFT_CHAIN = 2, /* A: struct nft_chain *, B: struct nft_pktinfo * */
+	READ_XT_TABLE = 3, /* A: struct xt_table *, B: struct nf_hook_state * */
+	READ_DROP = 4, /* A: location, B: reason */
+	READ_FREE = 5,
+	READ_DERIVE = 6, /* the return value is a new skb, or a list of them */
+	READ_SOCKET = 7, /* A: struct sock * */
+	READ_SOCKET_TRANSMIT = 8, /* A: struct sock *; the skb has no headers yet */
+	READ_RESET = 9, /* A: struct sock *, B: enum sk_rst_reason */
+	READ_REQUEST = 10, /* A: struct request_sock * */
+	READ_VALUE = 11, /* A: a number, shown as a return value would be */
+};
+
+/* The immediate that stands in the templates where an attachment's spec goes. */
+#define SPEC_MAGIC 0x6e65747472616365ULL
+
+#endif

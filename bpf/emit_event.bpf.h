@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reserve, fill, submit; what the ring buffer has no room for is counted. */
+#ifndef NETTRACE_EMIT_EVENT_H
+#define NETTRACE_EMIT_EVENT_H
+
+#include "kernel_types.h"
+#include "compat.bpf.h"
+#include "config.h"
+#include "event.h"
+#include "filter_skb.bpf.h"
+#include "parse_skb.bpf.h"
+#include "track_skb.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024);
+} events SEC(".maps");
+
+/* What is known of one hit before a record is made of it. */
+struct hit {
+	u64 now;
+	u64 trace_id;
+	u64 related;
+	const struct sk_buff *skb;
+	const struct net_device *dev;
+	const struct sock *sk;
+	const struct event_packet *pkt; /* with SECTION_PACKET */
+	struct packet_place place;
+	u32 probe;
+	u8 flags;
+};
+
+/* Inodes of namespaces count down from here (include/linux/ns_common.h, PROC_DYNAMIC_FIRST). */
+#define LOWEST_NETNS_INODE 0xf0000000
+
+/*
+ * skb->dev shares its place with the node of the retransmit queue's tree and with UDP's scratch, so what
+ * stands there is a device only if it looks like one.
+ */
+static __always_inline const struct net_device *skb_device(const struct sk_buff *skb)
+{
+	const struct net_device *dev = BPF_CORE_READ(skb, dev);
+
+	if (!dev || (u64)dev >> 48 != 0xffff)
+		return NULL;
+	if (BPF_CORE_READ(dev, nd_net.net, ns.inum) < LOWEST_NETNS_INODE)
+		return NULL;
+	return dev;
+}
+
+static __always_inline void fill_meta(struct event_meta *meta, const struct hit *hit)
+{
+	const struct net_device *dev = hit->dev;
+	const struct sk_buff *skb = hit->skb;
+	const struct sock *sk = hit->sk;
+
+	__builtin_memset(meta, 0, sizeof(*meta));
+	if (dev) {
+		bpf_core_read_str(meta->ifname, sizeof(meta->ifname), &dev->name);
+		meta->ifindex = BPF_CORE_READ(dev, ifindex);
+		meta->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	} else if (sk) {
+		meta->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	}
+	bpf_get_current_comm(meta->comm, sizeof(meta->comm));
+	meta->pid = bpf_get_current_pid_tgid() >> 32;
+	if (skb)
+		meta->mark = BPF_CORE_READ(skb, mark);
+}
+
+static __always_inline void fill_options(struct event_options *options, const struct packet_place *place)
+{
+	u32 length = place->tcp_options_length;
+
+	__builtin_memset(options, 0, sizeof(*options));
+	if (!place->tcp_options || !length || length > sizeof(options->bytes))
+		return;
+	if (!bpf_probe_read_kernel(options->bytes, length & 63, place->tcp_options))
+		options->length = length;
+}
+
+/*
+ * Reserves a record with these sections and fills the ones that every record may have. The size is a constant to
+ * the verifier: `sections` is one at each call, and the configuration is read-only data. Returns null where there
+ * was no room; else `own` is the first section of the caller's own.
+ */
+static __always_inline struct event_head *begin_event(const struct hit *hit, u8 kind, u32 sections, u32 own_size,
+						      void **own)
+{
+	u32 size = sizeof(struct event_head) + own_size;
+	struct event_head *head;
+	void *at;
+
+	if (sections & SECTION_PACKET)
+		size += sizeof(struct event_packet);
+	if (config.want_meta && sections & SECTION_PACKET)
+		size += sizeof(struct event_meta) + sizeof(struct event_options);
+	count_loss(LOSS_NONE_PRODUCED);
+	head = bpf_ringbuf_reserve(&events, size, 0);
+	if (!head) {
+		count_loss(LOSS_RING_FULL);
+		return NULL;
+	}
+	head->time_ns = hit->now;
+	head->trace_id = hit->trace_id;
+	head->skb = (u64)hit->skb;
+	head->related = hit->related;
+	head->probe = hit->probe;
+	head->kind = kind;
+	head->flags = hit->flags;
+	head->cpu = bpf_get_smp_processor_id();
+	head->reserved = 0;
+	at = head + 1;
+	if (sections & SECTION_PACKET) {
+		*(struct event_packet *)at = *hit->pkt;
+		at += sizeof(struct event_packet);
+	}
+	if (config.want_meta && sections & SECTION_PACKET) {
+		sections |= SECTION_META | SECTION_OPTIONS;
+		fill_meta(at, hit);
+		at += sizeof(struct event_meta);
+		fill_options(at, &hit->place);
+		at += sizeof(struct event_options);
+	}
+	head->sections = sections;
+	*own = at;
+	return head;
+}
+
+static __always_inline void emit_plain(const struct hit *hit, u8 kind)
+{
+	void *own;
+	struct event_head *head = begin_event(hit, kind, SECTION_PACKET, 0, &own);
+
+	if (head)
+		bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_derived(const struct hit *hit)
+{
+	void *own;
+	struct event_head *head = begin_event(hit, EVENT_DERIVED, 0, 0, &own);
+
+	if (head)
+		bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_drop(const struct hit *hit, u64 location, u32 reason, bool has_reason)
+{
+	struct event_drop *drop;
+	struct event_head *head =
+		begin_event(hit, EVENT_DROP, SECTION_PACKET | SECTION_DROP, sizeof(*drop), (void **)&drop);
+
+	if (!head)
+		return;
+	drop->location = location;
+	drop->reason = reason;
+	drop->has_reason = has_reason;
+	bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_netfilter(const struct hit *hit, const struct nf_hook_state *state, const char *table,
+					   const char *chain)
+{
+	struct event_netfilter *nf;
+	struct event_head *head =
+		begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_NETFILTER, sizeof(*nf), (void **)&nf);
+
+	if (!head)
+		return;
+	nf->family = state ? BPF_CORE_READ(state, pf) : 0;
+	nf->hook = state ? BPF_CORE_READ(state, hook) : 0;
+	nf->has_state = state != NULL;
+	nf->has_names = table != NULL;
+	nf->reserved = 0;
+	__builtin_memset(nf->table, 0, sizeof(nf->table));
+	__builtin_memset(nf->chain, 0, sizeof(nf->chain));
+	if (table)
+		bpf_probe_read_kernel_str(nf->table, sizeof(nf->table), table);
+	if (chain)
+		bpf_probe_read_kernel_str(nf->chain, sizeof(nf->chain), chain);
+	bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_socket(const struct hit *hit, const struct event_socket *socket)
+{
+	struct event_socket *own;
+	struct event_head *head =
+		begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_SOCKET, sizeof(*own), (void **)&own);
+
+	if (!head)
+		return;
+	*own = *socket;
+	bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_value(const struct hit *hit, s64 value)
+{
+	struct event_return *ret;
+	struct event_head *head =
+		begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_RETURN, sizeof(*ret), (void **)&ret);
+
+	if (!head)
+		return;
+	ret->value = value;
+	bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_return(const struct hit *hit, s64 value)
+{
+	struct event_return *ret;
+	struct event_head *head = begin_event(hit, EVENT_RETURN, SECTION_RETURN, sizeof(*ret), (void **)&ret);
+
+	if (!head)
+		return;
+	ret->value = value;
+	bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_socket_return(const struct hit *hit, s64 value, const struct event_socket *socket)
+{
+	struct event_socket *own;
+	struct event_head *head = begin_event(hit, EVENT_RETURN, SECTION_SOCKET | SECTION_RETURN,
+					      sizeof(*own) + sizeof(struct event_return), (void **)&own);
+	struct event_return *ret;
+
+	if (!head)
+		return;
+	*own = *socket;
+	ret = (void *)(own + 1);
+	ret->value = value;
+	bpf_ringbuf_submit(head, 0);
+}
+
+#endif

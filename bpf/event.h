@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The records that leave the kernel and the counters of what was lost. The only declaration of their layout:
+ * src/generated/layout.ts is made from the BTF that the compiler writes for this file.
+ *
+ * A record is a struct event_head and then, in the order of the section bits, the sections that `sections`
+ * names, without gaps. All sizes are multiples of 8. Numbers are in the machine's byte order unless a
+ * comment says otherwise; ports and the like have been turned to host order in the kernel.
+ */
+#ifndef NETTRACE_EVENT_H
+#define NETTRACE_EVENT_H
+
+/* What a record tells. */
+enum event_kind {
+	EVENT_VISIT = 0, /* the skb passed a function or tracepoint */
+	EVENT_RETURN = 1, /* a function that the skb passed has returned; `related` is the time of its visit */
+	EVENT_DERIVED = 2, /* a new skb (clone, copy, segment) joined the trace; `related` is its parent's address */
+	EVENT_FREE = 3, /* the skb's part ends: freed normally */
+	EVENT_DROP = 4, /* the skb's part ends: freed as dropped */
+};
+
+enum event_flag {
+	EVENT_FIRST_SIGHT = 1, /* the trace begins here */
+	EVENT_FROM_SOCKET = 2, /* the packet section was read from the socket: the skb has no headers yet */
+	EVENT_REUSED = 4, /* this address was in another trace, whose free no probe reported */
+};
+
+enum event_section {
+	SECTION_PACKET = 1,
+	SECTION_META = 2,
+	SECTION_OPTIONS = 4,
+	SECTION_DROP = 8,
+	SECTION_NETFILTER = 16,
+	SECTION_SOCKET = 32,
+	SECTION_RETURN = 64,
+};
+
+struct event_head {
+	unsigned long long time_ns; /* CLOCK_MONOTONIC */
+	unsigned long long trace_id;
+	unsigned long long skb; /* address */
+	unsigned long long related; /* see enum event_kind */
+	unsigned int sections;
+	unsigned short probe; /* the id that the loader gave this attachment */
+	unsigned char kind;
+	unsigned char flags;
+	unsigned int cpu;
+	unsigned int reserved;
+};
+
+struct event_packet {
+	unsigned char saddr[16]; /* network order; IPv4 in the first 4 bytes */
+	unsigned char daddr[16];
+	unsigned short l3_proto; /* ethertype in host order: 0x0800, 0x86dd, 0x0806; 0 where it is not known */
+	unsigned char l4_proto; /* IPPROTO_*; 0 where there is none */
+	unsigned char tcp_flags; /* byte 13 of the TCP header */
+	unsigned short sport; /* TCP, UDP; ICMP: id */
+	unsigned short dport; /* TCP, UDP; ICMP: sequence number */
+	unsigned int seq; /* TCP */
+	unsigned int ack; /* TCP */
+	unsigned short window; /* TCP, unscaled */
+	unsigned short ip_id; /* IPv4 */
+	unsigned char icmp_type;
+	unsigned char icmp_code;
+	unsigned short arp_op;
+	unsigned int payload; /* bytes behind the transport header */
+	unsigned int pkt_len; /* skb->len at this place */
+};
+
+struct event_meta {
+	char ifname[16];
+	char comm[16];
+	unsigned int ifindex;
+	unsigned int netns; /* inode */
+	unsigned int pid; /* thread group id of the running task */
+	unsigned int mark;
+};
+
+struct event_options {
+	unsigned char bytes[40]; /* TCP options as in the header */
+	unsigned int length; /* of which so many are there */
+	unsigned int reserved;
+};
+
+struct event_drop {
+	unsigned long long location; /* address of the caller that freed */
+	unsigned int reason; /* enum skb_drop_reason of this kernel; subsystem in the upper 16 bits */
+	unsigned int has_reason; /* 0 where this kernel gives none */
+};
+
+struct event_netfilter {
+	unsigned char family; /* NFPROTO_* */
+	unsigned char hook;
+	unsigned char has_state; /* family and hook are there */
+	unsigned char has_names;
+	unsigned int reserved;
+	char table[64];
+	char chain[64];
+};
+
+struct event_socket {
+	unsigned int state; /* TCP_ESTABLISHED ..., 0 where there is no socket */
+	unsigned int new_state; /* at EVENT_RETURN: the state after the function */
+	unsigned int reset_reason; /* enum sk_rst_reason of this kernel */
+	unsigned int has_reset_reason;
+	unsigned int ts_recent; /* of a request or full socket */
+	unsigned int has_ts_recent;
+};
+
+struct event_return {
+	long long value; /* as the function's 64-bit return register has it */
+};
+
+/* Why something is missing from what user space sees. Counted per CPU, never reset. */
+enum loss_cause {
+	LOSS_NONE_PRODUCED = 0, /* not a loss: records that were to be sent, lost or not */
+	LOSS_RING_FULL = 1, /* the ring buffer had no room for a record */
+	LOSS_TRACK_FULL = 2, /* the table of tracked skbs was full: a packet was not traced */
+	LOSS_FRAMES_FULL = 3, /* a return value could not be attributed to its call */
+	LOSS_CAUSES = 4,
+};
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Identity. An skb's address is only a temporary key: from the first matching sight, or from the moment it is
+ * derived from a tracked one, until it is freed, it stands for a trace.
+ */
+#ifndef NETTRACE_TRACK_SKB_H
+#define NETTRACE_TRACK_SKB_H
+
+#include "kernel_types.h"
+#include "config.h"
+#include "event.h"
+#include <bpf/bpf_helpers.h>
+
+struct tracked_skb {
+	u64 trace_id;
+	u32 seq; /* the fingerprint: contents that no NAT and no tunnel changes */
+	u32 ports;
+	u16 ip_id;
+	u8 l4_proto;
+	u8 reserved[5];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, struct tracked_skb);
+} tracked SEC(".maps");
+
+/* Counted by enum loss_cause. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_CAUSES);
+	__type(key, u32);
+	__type(value, u64);
+} losses SEC(".maps");
+
+struct late_options late_options SEC(".data.late") = {};
+
+/* While the first equals the others' sum no skb is tracked, and a probe that is no entry is done after one comparison. */
+u64 tracked_in = 0;
+u64 tracked_out = 0;
+
+static __always_inline void count_loss(u32 cause)
+{
+	u64 *count = bpf_map_lookup_elem(&losses, &cause);
+
+	/* atomic: fentry programs may be preempted on their CPU */
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline bool nothing_tracked(void)
+{
+	return *(volatile u64 *)&tracked_in ==
+	       *(volatile u64 *)&tracked_out + *(volatile unsigned long long *)&late_options.swept;
+}
+
+static __always_inline struct tracked_skb *find_tracked(u64 skb)
+{
+	return bpf_map_lookup_elem(&tracked, &skb);
+}
+
+/* Unique while the machine is up: the time, and the CPU against two first sights in one nanosecond. */
+static __always_inline u64 new_trace_id(u64 now)
+{
+	return (now << 10) | (bpf_get_smp_processor_id() & 1023);
+}
+
+static __always_inline void set_fingerprint(struct tracked_skb *t, const struct event_packet *pkt)
+{
+	t->seq = pkt->seq;
+	t->ports = (u32)pkt->sport << 16 | pkt->dport;
+	t->ip_id = pkt->ip_id;
+	t->l4_proto = pkt->l4_proto;
+}
+
+/*
+ * Are these the contents of another packet than the one that was tracked at this address? Asked only where not
+ * all frees are probed. NAT keeps the sequence number and the IP id; a tunnel changes the protocol.
+ */
+static __always_inline bool is_other_packet(const struct tracked_skb *t, const struct event_packet *pkt)
+{
+	if (!pkt->l3_proto || !t->l4_proto || t->l4_proto != pkt->l4_proto)
+		return false;
+	if (pkt->l4_proto == IPPROTO_TCP)
+		return t->seq != pkt->seq || (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);
+	return t->ports != ((u32)pkt->sport << 16 | pkt->dport) && (t->ip_id != pkt->ip_id || !pkt->ip_id);
+}
+
+/* False where the table is full; that is counted. */
+static __always_inline bool track(u64 skb, const struct tracked_skb *value)
+{
+	long err = bpf_map_update_elem(&tracked, &skb, value, BPF_NOEXIST);
+
+	if (!err) {
+		__sync_fetch_and_add(&tracked_in, 1);
+		return true;
+	}
+	if (err == -17 && !bpf_map_update_elem(&tracked, &skb, value, BPF_ANY)) /* -EEXIST: a free was missed */
+		return true;
+	count_loss(LOSS_TRACK_FULL);
+	return false;
+}
+
+static __always_inline void untrack(u64 skb)
+{
+	if (!bpf_map_delete_elem(&tracked, &skb))
+		__sync_fetch_and_add(&tracked_out, 1);
+}
+
+/*
+ * Calls that a tracked skb is in and whose return value is wanted. Calls nest: a softirq runs on top of the
+ * task that it interrupts, and returns first. So each task has a stack; the idle tasks, which share the thread
+ * id 0, have one per CPU.
+ */
+#define MAX_FRAMES 8
+
+struct frame {
+	u64 trace_id;
+	u64 skb;
+	u64 time_ns;
+	u64 object; /* what the visit read from: for a look at it afterwards */
+	u64 mark; /* tells this call from others of the same function: stack pointer, or the argument itself */
+	u32 probe;
+	u32 state;
+};
+
+struct frames {
+	u64 depth;
+	struct frame frame[MAX_FRAMES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct frames);
+} calls SEC(".maps");
+
+const struct frames no_frames = {};
+
+/* While these are equal no return is awaited. */
+u64 calls_in = 0;
+u64 calls_out = 0;
+
+static __always_inline bool no_calls(void)
+{
+	return *(volatile u64 *)&calls_in == *(volatile u64 *)&calls_out;
+}
+
+static __always_inline u64 frames_key(void)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+
+	return tid ? tid : (1ULL << 32) + bpf_get_smp_processor_id();
+}
+
+static __always_inline void push_frame(const struct frame *frame)
+{
+	u64 key = frames_key();
+	struct frames *s = bpf_map_lookup_elem(&calls, &key);
+	u64 depth;
+
+	if (!s) {
+		bpf_map_update_elem(&calls, &key, &no_frames, BPF_NOEXIST);
+		s = bpf_map_lookup_elem(&calls, &key);
+		if (!s) {
+			count_loss(LOSS_FRAMES_FULL);
+			return;
+		}
+	}
+	depth = s->depth;
+	if (depth >= MAX_FRAMES) { /* returns that never came: kretprobe instances run out under load */
+		count_loss(LOSS_FRAMES_FULL);
+		__sync_fetch_and_add(&calls_out, MAX_FRAMES);
+		depth = 0;
+	}
+	s->frame[depth & (MAX_FRAMES - 1)] = *frame;
+	s->depth = depth + 1;
+	__sync_fetch_and_add(&calls_in, 1);
+}
+
+/*
+ * The call that returns here, if its skb was tracked: the youngest of this probe whose mark is within `slack`
+ * bytes. What was pushed after it has missed its return and is dropped. At a return the stack pointer differs from
+ * the one at entry by what the kernel's trampoline has pushed (8 bytes up to a struct pt_regs); a call that
+ * runs on top of another one is much further away.
+ */
+#define STACK_SLACK 256
+
+static __always_inline bool pop_frame(u32 probe, u64 mark, u64 slack, struct frame *out)
+{
+	u64 key = frames_key();
+	struct frames *s = bpf_map_lookup_elem(&calls, &key);
+	int i;
+
+	if (!s)
+		return false;
+	for (i = MAX_FRAMES - 1; i >= 0; i--) {
+		struct frame *f = &s->frame[i & (MAX_FRAMES - 1)];
+
+		if (i >= s->depth || f->probe != probe || f->mark - mark + slack > 2 * slack)
+			continue;
+		*out = *f;
+		__sync_fetch_and_add(&calls_out, s->depth - i);
+		s->depth = i;
+		return true;
+	}
+	return false;
+}
+
+#endif

@@ -1,0 +1,68 @@
+#include "Kallsyms.h"
+
+#include "AddonData.h"
+#include "Arguments.h"
+
+namespace {
+
+Napi::Value ToString(Napi::Env env, std::string_view text) { return Napi::String::New(env, text.data(), text.size()); }
+
+Napi::Value Module(Napi::Env env, const SymbolTable::Match& match) {
+    return match.module.empty() ? env.Null() : ToString(env, match.module);
+}
+
+}  // namespace
+
+Napi::Function Kallsyms::Define(Napi::Env env) {
+    return DefineClass(
+        env, "Kallsyms",
+        {StaticMethod<&Kallsyms::Load>("load", napi_default_method), InstanceAccessor<&Kallsyms::Hidden>("hidden"),
+         InstanceAccessor<&Kallsyms::Size>("size"), InstanceMethod<&Kallsyms::Resolve>("resolve", napi_default_method),
+         InstanceMethod<&Kallsyms::Lookup>("lookup", napi_default_method),
+         InstanceMethod<&Kallsyms::WithPrefix>("withPrefix", napi_default_method)});
+}
+
+Kallsyms::Kallsyms(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), table_(TakePending<SymbolTable>(info, "Kallsyms.load()")) {}
+
+Napi::Value Kallsyms::Load(const Napi::CallbackInfo& info) {
+    std::string path = info[0].IsUndefined() ? "/proc/kallsyms" : arguments::String(info[0], "path");
+    SymbolTable table = Guarded(info.Env(), [&] { return SymbolTable::Load(path); });
+    return Construct(info.Env(), AddonData::Of(info.Env()).kallsyms, std::move(table));
+}
+
+Napi::Value Kallsyms::Hidden(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), table_.Hidden()); }
+
+Napi::Value Kallsyms::Size(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(table_.Size()));
+}
+
+Napi::Value Kallsyms::Resolve(const Napi::CallbackInfo& info) {
+    uint64_t address = arguments::Unsigned64(info[0], "address");
+    auto match = table_.Resolve(address);
+    if (!match) return info.Env().Null();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result["name"] = ToString(info.Env(), match->name);
+    result["offset"] = static_cast<double>(match->offset);
+    result["module"] = Module(info.Env(), *match);
+    return result;
+}
+
+Napi::Value Kallsyms::Lookup(const Napi::CallbackInfo& info) {
+    std::string name = arguments::String(info[0], "name");
+    Napi::Array list = Napi::Array::New(info.Env());
+    for (const SymbolTable::Match& match : table_.Lookup(name)) {
+        Napi::Object entry = Napi::Object::New(info.Env());
+        entry["address"] = Napi::BigInt::New(info.Env(), match.address);
+        entry["module"] = Module(info.Env(), match);
+        list[list.Length()] = entry;
+    }
+    return list;
+}
+
+Napi::Value Kallsyms::WithPrefix(const Napi::CallbackInfo& info) {
+    std::string prefix = arguments::String(info[0], "prefix");
+    Napi::Array list = Napi::Array::New(info.Env());
+    for (std::string_view name : table_.WithPrefix(prefix)) list[list.Length()] = ToString(info.Env(), name);
+    return list;
+}

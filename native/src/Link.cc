@@ -1,0 +1,25 @@
+#include "Link.h"
+
+#include "AddonData.h"
+
+Napi::Function Link::Define(Napi::Env env) {
+    return DefineClass(
+        env, "Link",
+        {InstanceMethod<&Link::Detach>("detach", napi_default_method), InstanceAccessor<&Link::Attached>("attached")});
+}
+
+Link::Link(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), state_(TakePending<State>(info, "an attach method of BpfObject")) {}
+
+Link::~Link() {
+    if (state_.attachment) state_.attachment->Detach();
+}
+
+Napi::Value Link::Detach(const Napi::CallbackInfo& info) {
+    state_.attachment->Detach();
+    return info.Env().Undefined();
+}
+
+Napi::Value Link::Attached(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), state_.attachment->Attached());
+}

@@ -1,0 +1,94 @@
+// bpf/probes.yaml, checked, as a TypeScript table.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+
+const PROBE_KEYS = new Set(
+  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse note returns with_return show default'.split(' '),
+);
+const STAGE_KEYS = new Set(['stage', 'groups', 'default', 'probes']);
+const RULE_KEYS = new Set(['when', 'level', 'note', 'advice']);
+const WHEN_KEYS = new Set(['eq', 'ne', 'lt', 'gt', 'null', 'mask']);
+const LEVELS = new Set(['info', 'warning', 'error']);
+const SHOWS = new Set(['errno', 'reason', 'verdict', 'hex', 'number']);
+
+function requireThat(condition, message) {
+  if (!condition) throw new Error(`bpf/probes.yaml: ${message}`);
+}
+
+function checkKeys(object, known, what) {
+  for (const key of Object.keys(object)) requireThat(known.has(key), `${what}: unknown key '${key}'`);
+}
+
+function convertNote(note, what) {
+  requireThat(LEVELS.has(note.level), `${what}: a note's level is info, warning or error`);
+  requireThat(typeof note.text === 'string', `${what}: a note needs a text`);
+  return { level: note.level, text: note.text, ...(note.advice ? { advice: note.advice } : {}) };
+}
+
+function convertRule(rule, what) {
+  checkKeys(rule, RULE_KEYS, what);
+  checkKeys(rule.when ?? {}, WHEN_KEYS, what);
+  return { when: rule.when, note: convertNote({ level: rule.level, text: rule.note, advice: rule.advice }, what) };
+}
+
+function convertProbe(probe, stage, reads) {
+  const what = `probe ${probe.name}`;
+  checkKeys(probe, PROBE_KEYS, what);
+  requireThat(!probe.read || reads.includes(probe.read), `${what}: config.h has no READ_${probe.read?.toUpperCase()}`);
+  requireThat(!probe.show || SHOWS.has(probe.show), `${what}: unknown show '${probe.show}'`);
+  const list = (value) => (value === undefined ? undefined : [value].flat());
+  const converted = {
+    name: probe.name,
+    stage: stage.stage,
+    groups: stage.groups ?? [],
+    isDefault: probe.default ?? stage.default ?? true,
+    symbols: probe.tracepoint ? undefined : (probe.symbols ?? [probe.name]),
+    tracepoint: probe.tracepoint,
+    insteadOf: probe.instead_of,
+    skb: probe.skb,
+    deref: probe.deref,
+    entry: probe.entry || undefined,
+    read: probe.read ?? 'nothing',
+    a: list(probe.a),
+    b: list(probe.b),
+    withoutBtf: probe.without_btf,
+    noParse: probe.no_parse,
+    note: probe.note && convertNote(probe.note, what),
+    returns: (probe.returns ?? []).map((rule) => convertRule(rule, what)),
+    withReturn: probe.with_return,
+    show: probe.show,
+  };
+  return JSON.parse(JSON.stringify(converted));
+}
+
+/** One probe a line, keys unquoted where they can be. */
+function probeText(probe) {
+  return `  ${JSON.stringify(probe).replace(/"(\w+)":/g, '$1: ')},`;
+}
+
+export function generateProbes(root, reads) {
+  const table = parse(readFileSync(join(root, 'bpf/probes.yaml'), 'utf8'));
+  const probes = [];
+  for (const stage of table.stages) {
+    checkKeys(stage, STAGE_KEYS, `stage ${stage.stage}`);
+    for (const probe of stage.probes) probes.push(convertProbe(probe, stage, reads));
+  }
+  const names = new Set(probes.map((p) => p.name));
+  requireThat(names.size === probes.length, 'a probe is declared twice');
+  for (const probe of probes) {
+    for (const other of probe.insteadOf ?? []) requireThat(names.has(other), `${probe.name}: instead_of unknown '${other}'`);
+  }
+  const stages = table.stages.map((s) => s.stage);
+  return [
+    '// Generated from bpf/probes.yaml: do not edit.',
+    "import type { ProbeDefinition } from '../load/probe-definition.js';",
+    '',
+    `export const STAGES = ${JSON.stringify(stages)} as const;`,
+    '',
+    'export const PROBES: readonly ProbeDefinition[] = [',
+    ...probes.map(probeText),
+    '];',
+    '',
+  ].join('\n');
+}
