@@ -45,8 +45,8 @@ $(MODULES): package-lock.json package.json native/package.json | setup
 	$(NPM) ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# The generator leaves a file alone that would not change, so that this alone rebuilds nothing.
-$(GENERATED): $(wildcard scripts/generate.mjs scripts/generate/* bpf/*.h bpf/*.c bpf/*.yaml) $(MODULES) | setup
+# The generator reads BTF with the addon. It leaves a file alone that would not change, so this rebuilds nothing.
+$(GENERATED): $(wildcard scripts/generate.mjs scripts/generate/* bpf/*.h bpf/*.c bpf/*.yaml src/types.ts) $(MODULES) | addon
 	@mkdir -p build
 	CLANG=$(CLANG) $(NODE) scripts/generate.mjs
 	@touch $@
@@ -59,7 +59,7 @@ BPF_CFLAGS := -O2 -g -Wall -Werror -target bpf -Ibpf -ffile-prefix-map=$(CURDIR)
 dist/bpf/nettrace.x86_64.bpf.o: BPF_CFLAGS += -D__TARGET_ARCH_x86
 dist/bpf/nettrace.arm64.bpf.o: BPF_CFLAGS += -D__TARGET_ARCH_arm64
 
-$(OBJECTS): dist/bpf/nettrace.%.bpf.o: bpf/nettrace.bpf.c Makefile $(GENERATED) | setup
+$(OBJECTS): dist/bpf/nettrace.%.bpf.o: bpf/nettrace.bpf.c Makefile | setup
 	@mkdir -p dist/bpf build/bpf
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF build/bpf/$*.d -MT $@ -c $< -o $@
 	$(LLVM_STRIP) -g $@
@@ -74,7 +74,7 @@ $(DIST): $(shell find src -name '*.ts' 2>/dev/null) tsconfig.json tsconfig.build
 	@touch $@
 
 addon: $(MODULES) | setup
-	@$(MAKE) --no-print-directory -C native all
+	@$(MAKE) -s -q -C native all || $(MAKE) --no-print-directory -C native all
 
 build: $(OBJECTS) $(DIST) addon
 
@@ -97,7 +97,7 @@ test-native: setup-test build
 test-unit test-host test-package: test-%: setup-test build
 	@$(NODE) scripts/test-all.mjs --$* $(TEST_ARGS)
 
-check: setup-test $(MODULES) $(OBJECTS)
+check: setup-test $(MODULES) addon
 	@$(NODE) scripts/test-all.mjs --checks $(TEST_ARGS)
 
 check-types: $(MODULES)
@@ -110,7 +110,7 @@ check-format: $(MODULES)
 	$(BIN)/biome format
 	clang-format --dry-run -Werror $(BPF_C_FILES)
 
-check-generated: $(OBJECTS) $(MODULES)
+check-generated: $(MODULES) addon
 	CLANG=$(CLANG) $(NODE) scripts/generate.mjs --check
 
 format: setup-test $(MODULES)

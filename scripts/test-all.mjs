@@ -73,6 +73,8 @@ const UNIT = { folder: '.', options: ['--project', 'unit', '--fileParallelism'] 
 /** The addon's package has its own configuration, and its tests may count on its folder. */
 const NATIVE = { folder: 'native', options: [] };
 const KERNEL = { folder: '.', options: ['--project', 'kernel'] };
+/** One process for all files of a suite: starting one takes 4 seconds on an emulated machine. */
+const ONE_PROCESS = ['--poolOptions.forks.singleFork', '--isolate=false'];
 
 /**
  * Runs a command, with its output on this one's, each line after `prefix` if there is one.
@@ -150,8 +152,16 @@ async function runInMachine(series) {
   const folder = join(reports, `linux-${series}`);
   mkdirSync(folder, { recursive: true });
   const suites = [
-    { name: `native on ${series}`, file: join(folder, 'native.json'), suite: NATIVE },
-    { name: `kernel on ${series}`, file: join(folder, 'kernel.json'), suite: KERNEL },
+    {
+      name: `native on ${series}`,
+      file: join(folder, 'native.json'),
+      suite: { ...NATIVE, options: [...NATIVE.options, ...ONE_PROCESS] },
+    },
+    {
+      name: `kernel on ${series}`,
+      file: join(folder, 'kernel.json'),
+      suite: { ...KERNEL, options: [...KERNEL.options, ...ONE_PROCESS] },
+    },
   ];
   const script = suites.map(({ file, suite }) => `env ${vitest(file, suite).join(' ')} || code=$?`).join('\n');
   const ended = await run(

@@ -28,9 +28,14 @@ bool IsIndexed(uint32_t kind) {
 
 BtfFile::BtfFile(Token, btf* parsed, std::shared_ptr<const BtfFile> base) : base_(std::move(base)), btf_(parsed) {
     end_ = btf__type_cnt(parsed);
-    if (base_) first_ = base_->End();
+    if (base_) {
+        first_ = base_->End();
+        knowsSigns_ = base_->KnowsSigns();
+    }
     for (uint32_t id = first_; id < end_; id++) {
         const btf_type* type = Type(id);
+        // clang before 15 and pahole before 1.24 never set the flag of signed enums.
+        if (type && btf_is_any_enum(type) && btf_kflag(type)) knowsSigns_ = true;
         if (!type || !type->name_off || !IsIndexed(btf_kind(type))) continue;
         index_[btf_kind(type)].emplace(Name(type->name_off), id);
     }

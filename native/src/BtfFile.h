@@ -38,6 +38,8 @@ class BtfFile {
     const char* Name(uint32_t offset) const;
     /** The type behind typedef, const, volatile, restrict and type tags; null where the chain is broken. */
     const btf_type* Strip(uint32_t id, uint32_t* strippedId = nullptr) const;
+    /** False for BTF of older tools, which do not say whether an enum is signed. */
+    bool KnowsSigns() const { return knowsSigns_; }
     /** name -> value, sign as declared, as 64-bit pattern. */
     std::optional<int64_t> EnumValue(std::string_view enumName, std::string_view member) const;
 
@@ -50,6 +52,7 @@ class BtfFile {
     std::unique_ptr<btf, Free> btf_;
     uint32_t first_ = 1;
     uint32_t end_ = 1;
+    bool knowsSigns_ = false;
     // Per kind, for the kinds that are looked up by name.
     std::unordered_map<uint32_t, std::unordered_map<std::string_view, uint32_t>> index_;
 };
@@ -63,8 +66,9 @@ void ForEachEnumValue(const BtfFile& file, const btf_type* type, Visit visit) {
             visit(file.Name(values[i].name_off), static_cast<int64_t>(btf_enum64_value(&values[i])));
     } else {
         const struct btf_enum* values = btf_enum(type);
+        bool isSigned = btf_kflag(type) || !file.KnowsSigns();
         for (int i = 0; i < btf_vlen(type); i++) {
-            int64_t value = btf_kflag(type) ? int64_t{values[i].val} : int64_t{static_cast<uint32_t>(values[i].val)};
+            int64_t value = isSigned ? int64_t{values[i].val} : int64_t{static_cast<uint32_t>(values[i].val)};
             visit(file.Name(values[i].name_off), value);
         }
     }

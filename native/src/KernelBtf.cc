@@ -143,7 +143,7 @@ Napi::Value KernelBtf::EnumValues(const Napi::CallbackInfo& info) {
         const btf_type* type = part.file->Type(*id);
         Napi::Object map = env.Global().Get("Map").As<Napi::Function>().New({});
         Napi::Function set = map.Get("set").As<Napi::Function>();
-        bool isUnsigned = !btf_kflag(type);
+        bool isUnsigned = btf_is_enum64(type) && !btf_kflag(type);
         ForEachEnumValue(*part.file, type, [&](const char* member, int64_t value) {
             double number = isUnsigned ? static_cast<double>(static_cast<uint64_t>(value)) : static_cast<double>(value);
             set.Call(map, {Napi::String::New(env, member), Napi::Number::New(env, number)});

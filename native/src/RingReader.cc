@@ -33,10 +33,10 @@ RingReader::RingReader(UniqueFd mapFd, uint32_t dataBytes, const std::string& na
     : options_(options),
       mapFd_(std::move(mapFd)),
       wakeFd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      ring_(mapFd_.Get(), dataBytes, name),
+      ring_(std::in_place, mapFd_.Get(), dataBytes, name),
       pool_(std::make_shared<BatchPool>(options.batchBytes, options.queueBatches)) {
     if (!wakeFd_) throw Failure(errno, "read ring buffer", name);
-    position_ = released_ = ring_.Consumed();
+    position_ = released_ = ring_->Consumed();
 }
 
 RingReader::~RingReader() { Abort(); }
@@ -59,6 +59,9 @@ void RingReader::Abort() {
     roomMade_.notify_all();
     eventfd_write(wakeFd_.Get(), 1);
     if (thread_.joinable()) thread_.join();
+    ring_.reset();
+    mapFd_.Reset();
+    wakeFd_.Reset();
 }
 
 bool RingReader::TakeBatch(Batch& batch) {
@@ -121,34 +124,34 @@ void RingReader::Sleep(bool ringToo, int milliseconds) {
 
 void RingReader::Release(uint64_t position) {
     if (position == released_) return;
-    ring_.Release(position);
+    ring_->Release(position);
     released_ = position;
 }
 
 // Copies records until there are no more before `limit`. Ends with all that was read given back to the kernel.
 RingReader::State RingReader::Consume(uint64_t limit) {
-    const uint64_t releaseBytes = std::min(kReleaseBytes, ring_.DataBytes() / 4);
+    const uint64_t releaseBytes = std::min(kReleaseBytes, ring_->DataBytes() / 4);
     for (;;) {
-        uint64_t end = std::min(ring_.Produced(), limit);
+        uint64_t end = std::min(ring_->Produced(), limit);
         if (position_ >= end) {
             if (position_ == released_) return State::kEmpty;
             Release(position_);
             continue;  // records that came before the release did not wake us
         }
-        uint32_t header = ring_.Header(position_);
+        uint32_t header = ring_->Header(position_);
         if (header & kBusy) {
             Release(position_);
             return State::kBusy;
         }
         uint32_t length = header & ~kDiscard;
-        if (!(header & kDiscard) && !Append(ring_.Record(position_), length)) return State::kAborted;
+        if (!(header & kDiscard) && !Append(ring_->Record(position_), length)) return State::kAborted;
         position_ += Padded(length);
         if (position_ - released_ >= releaseBytes) Release(position_);
     }
 }
 
 void RingReader::Drain() {
-    uint64_t limit = ring_.Produced();
+    uint64_t limit = ring_->Produced();
     for (int i = 0; i < kMaxBusyDrains; i++) {
         State state = Consume(limit);
         if (state == State::kAborted) return;

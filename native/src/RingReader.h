@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -41,7 +42,8 @@ class RingReader {
     void Start(std::function<void()> notify);
     /** Any thread: read what is there now, hand it over, end. */
     void Stop();
-    /** Main thread: end at once and wait for it. What is queued stays queued. Safe to call twice. */
+    /** Main thread: end at once, wait for it, and let go of the map. What is queued stays queued. Safe to call twice.
+     */
     void Abort();
 
     /** Main thread: the next batch; false where there is none. Its place in the queue stays taken until BatchDone(). */
@@ -69,7 +71,7 @@ class RingReader {
     const RingReaderOptions options_;
     UniqueFd mapFd_;
     UniqueFd wakeFd_;
-    RingMapping ring_;
+    std::optional<RingMapping> ring_;
     std::shared_ptr<BatchPool> pool_;
     std::function<void()> notify_;
     std::thread thread_;

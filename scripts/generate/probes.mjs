@@ -8,7 +8,7 @@ const PROBE_KEYS = new Set(
 );
 const STAGE_KEYS = new Set(['stage', 'groups', 'default', 'probes']);
 const RULE_KEYS = new Set(['when', 'level', 'note', 'advice']);
-const WHEN_KEYS = new Set(['eq', 'ne', 'lt', 'gt', 'null', 'mask']);
+const WHEN_KEYS = new Set(['eq', 'ne', 'lt', 'gt', 'mask']);
 const LEVELS = new Set(['info', 'warning', 'error']);
 const SHOWS = new Set(['errno', 'reason', 'verdict', 'hex', 'number']);
 

@@ -11,6 +11,7 @@ import {
   EventSocket,
 } from '../generated/layout.js';
 import { formatIpv4, formatIpv6 } from './addresses.js';
+import { LITTLE } from './byte-order.js';
 
 /** The packet section of a record; see struct event_packet in bpf/event.h. */
 export interface RawPacket {
@@ -93,7 +94,6 @@ const SECTION_SIZES: ReadonlyArray<readonly [bit: number, size: number]> = [
 const ALL_SECTIONS = SECTION_SIZES.reduce((all, [bit]) => all | bit, 0);
 const LAST_KIND = Math.max(...Object.values(EventKind));
 const BATCH_RECORD_HEAD = 8;
-const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const MAX_CACHED_ADDRESSES = 4096;
 
 const latin = new TextDecoder('latin1');

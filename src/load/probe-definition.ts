@@ -14,7 +14,6 @@ export interface ReturnCondition {
   ne?: number;
   lt?: number;
   gt?: number;
-  null?: boolean;
 }
 
 export interface ReturnRule {

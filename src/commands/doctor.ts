@@ -1,0 +1,113 @@
+import { planProbes, type UnavailableProbe } from '../load/attach-plan.js';
+import type { AttachOutcome } from '../load/backends.js';
+import { Kernel } from '../load/kernel.js';
+import { AttachedPrograms } from '../load/open.js';
+import { type Check, runChecks } from '../load/preflight.js';
+import { parseFilter } from '../options.js';
+import { PROBES } from '../generated/probes.js';
+import { printable } from '../sinks/printable.js';
+
+export interface JsonOption {
+  json?: boolean;
+}
+
+interface ProbeReport {
+  name: string;
+  stage: string;
+  target?: string;
+  backend: string | null;
+  returnValue: boolean;
+  failures: { backend: string; code: string; message: string }[];
+  why?: string;
+}
+
+interface DoctorReport {
+  ok: boolean;
+  checks: Check[];
+  probes: ProbeReport[];
+  error?: string;
+}
+
+function ofOutcome({ probe, backend, hasReturn, failures }: AttachOutcome): ProbeReport {
+  const { name, stage } = probe.definition;
+  return { name, stage, target: probe.target, backend: backend ?? null, returnValue: hasReturn, failures };
+}
+
+function ofUnavailable({ definition, why }: UnavailableProbe): ProbeReport {
+  return { name: definition.name, stage: definition.stage, backend: null, returnValue: false, failures: [], why };
+}
+
+/** Attaches everything for a moment, to a filter that matches nothing. */
+function tryProbes(): ProbeReport[] {
+  const kernel = Kernel.read();
+  const plan = planProbes(PROBES, kernel, false);
+  const programs = AttachedPrograms.open(kernel, plan.probes, {
+    filter: parseFilter({ saddr: ['255.255.255.255'], daddr: ['0.0.0.0'], pid: 2 ** 31 - 1 }),
+    netns: 1,
+    wantMeta: false,
+    bufferBytes: 4096,
+    backend: undefined,
+  });
+  try {
+    return [...programs.outcomes.map(ofOutcome), ...plan.unavailable.map(ofUnavailable)];
+  } finally {
+    programs.close();
+  }
+}
+
+function examine(): DoctorReport {
+  const checks = runChecks();
+  const report: DoctorReport = { ok: checks.every((c) => c.ok || !c.fatal), checks, probes: [] };
+  if (!report.ok) return report;
+  try {
+    report.probes = tryProbes();
+  } catch (error) {
+    report.ok = false;
+    report.error = error instanceof Error ? error.message : String(error);
+  }
+  return report;
+}
+
+/** What would give more, by what could not be attached. */
+function advice(report: DoctorReport): string[] {
+  const functions = report.probes.filter((p) => p.target && !p.target.includes(':'));
+  const attached = functions.filter((p) => p.backend !== null);
+  if (functions.length > 0 && attached.length === 0) {
+    return [
+      'only tracepoints are available: a kernel with CONFIG_KPROBES and CONFIG_FUNCTION_TRACER shows each function;',
+      'where the kernel has them, a container or a security module may forbid them',
+    ];
+  }
+  return [];
+}
+
+function reportText(report: DoctorReport): string {
+  const lines: string[] = [];
+  for (const check of report.checks) {
+    lines.push(`${check.ok ? 'ok  ' : check.fatal ? 'FAIL' : 'warn'}  ${check.name}: ${check.text}`);
+    if (!check.ok && check.advice) lines.push(`      ${check.advice}`);
+  }
+  if (report.error) lines.push(`FAIL  probes: ${report.error}`);
+  const counts = new Map<string, number>();
+  for (const probe of report.probes) {
+    const how = probe.backend ?? (probe.why ? 'not in this kernel' : 'refused');
+    counts.set(how, (counts.get(how) ?? 0) + 1);
+  }
+  if (counts.size > 0) lines.push('', `probes: ${[...counts].map(([how, n]) => `${n} ${how}`).join(', ')}`, '');
+  for (const probe of report.probes) {
+    const target = probe.target && probe.target !== probe.name ? ` (${probe.target})` : '';
+    const tried = probe.failures.map((f) => `${f.backend}: ${f.code} ${f.message}`).join('; ');
+    const how = probe.backend ? `${probe.backend}${probe.returnValue ? ' +return' : ''}` : '-';
+    lines.push(`  ${how.padEnd(22)} ${probe.name}${target}${tried ? `  [${tried}]` : ''}${probe.why ? `  [${probe.why}]` : ''}`);
+  }
+  const more = advice(report);
+  if (more.length > 0) lines.push('', ...more);
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+/** `nettrace doctor`: exit code 1 where tracing is impossible. */
+export function doctorCommand(options: JsonOption): void {
+  const report = examine();
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
+  if (!report.ok) process.exitCode = 1;
+}

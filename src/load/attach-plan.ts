@@ -1,0 +1,181 @@
+import type { BtfFunction, BtfParameter } from '#bpf-loader';
+import { ProbeRead as ReadNumber, SpecField, SpecFlag } from '../generated/layout.js';
+import type { Kernel } from './kernel.js';
+import type { ProbeDefinition } from './probe-definition.js';
+
+/** A probe as this kernel has it: which symbol, which arguments. */
+export interface PlannedProbe {
+  definition: ProbeDefinition;
+  /** The id that records carry: the index in the plan. */
+  id: number;
+  /** Symbol to attach to, or the tracepoint's `category:name`. */
+  target: string;
+  isTracepoint: boolean;
+  /** The function as BTF knows it; null without BTF, or for a symbol with a compiler's suffix. */
+  btf: BtfFunction | null;
+  /** Argument numbers from 0. */
+  skb: number;
+  a: number;
+  b: number;
+  wantReturn: boolean;
+  /** C type of the return value, where BTF says. */
+  returnType: string | undefined;
+}
+
+/** Why a probe is not in the plan. */
+export interface UnavailableProbe {
+  definition: ProbeDefinition;
+  why: string;
+}
+
+export interface AttachPlan {
+  probes: PlannedProbe[];
+  unavailable: UnavailableProbe[];
+}
+
+const NO_ARG = SpecField.noArg;
+/** Kprobes see so many register arguments on x86_64; fentry sees twelve. */
+const MAX_ARGS = 6;
+
+function plainType(type: string): string {
+  return type.replace(/\b(const|volatile) /g, '').trim();
+}
+
+function findArgument(wanted: ReadonlyArray<string | number> | undefined, parameters: BtfParameter[]): number {
+  for (const want of wanted ?? []) {
+    if (typeof want === 'number') return want;
+    const found = parameters.findIndex((p) => plainType(p.type) === want);
+    if (found >= 0) return found;
+  }
+  return NO_ARG;
+}
+
+function compilerSuffix(definition: ProbeDefinition, name: string, kernel: Kernel): string | undefined {
+  const constprop = kernel.symbols.withPrefix(`${name}.constprop.`)[0];
+  if (constprop && !constprop.includes('.isra')) return constprop;
+  // an .isra clone may have dropped or split arguments: only where the table says where the skb is
+  return definition.skb !== undefined ? kernel.symbols.withPrefix(`${name}.isra.`)[0] : undefined;
+}
+
+interface Symbol {
+  target: string;
+  plain: string;
+}
+
+function findSymbol(definition: ProbeDefinition, kernel: Kernel): Symbol | undefined {
+  for (const plain of definition.symbols ?? []) {
+    if (kernel.symbols.lookup(plain).length > 0) return { target: plain, plain };
+    const suffixed = compilerSuffix(definition, plain, kernel);
+    if (suffixed) return { target: suffixed, plain };
+  }
+  return undefined;
+}
+
+function planFunction(definition: ProbeDefinition, kernel: Kernel, allReturns: boolean): Omit<PlannedProbe, 'id'> | string {
+  const symbol = findSymbol(definition, kernel);
+  if (!symbol) return 'this kernel has no such function, or its module is not loaded';
+  const found = kernel.btf.function(symbol.plain);
+  const parameters = found?.parameters;
+  let { skb } = definition;
+  let a: number = NO_ARG;
+  let b: number = NO_ARG;
+  if (parameters) {
+    skb ??= parameters.findIndex((p) => p.pointsTo === 'sk_buff' && !p.type.includes('**'));
+    a = findArgument(definition.a, parameters);
+    b = findArgument(definition.b, parameters);
+  } else if (definition.withoutBtf) {
+    ({ skb, a = NO_ARG, b = NO_ARG } = definition.withoutBtf);
+  } else {
+    skb ??= -1;
+    a = findArgument(definition.a, []);
+    b = findArgument(definition.b, []);
+  }
+  if (skb < 0) return found ? 'it takes no skb in this kernel' : 'BTF does not describe its arguments';
+  if (skb >= MAX_ARGS) return 'its skb is not among the first six arguments';
+  const returnType = found ? plainType(found.returns) : undefined;
+  const returns = definition.returns.length > 0 || definition.withReturn || allReturns;
+  return {
+    definition,
+    target: symbol.target,
+    isTracepoint: false,
+    btf: found && symbol.target === symbol.plain ? found : null,
+    skb,
+    a,
+    b,
+    wantReturn: Boolean(returns) && returnType !== 'void',
+    returnType,
+  };
+}
+
+function planTracepoint(definition: ProbeDefinition, kernel: Kernel): Omit<PlannedProbe, 'id'> | string {
+  const target = definition.tracepoint ?? '';
+  const parameters = kernel.btf.tracepoint(target.split(':')[1] ?? '');
+  if (!parameters) return 'this kernel has no such tracepoint';
+  const skb = definition.skb ?? parameters.findIndex((p) => p.pointsTo === 'sk_buff');
+  if (skb < 0) return 'it carries no skb in this kernel';
+  return {
+    definition,
+    target,
+    isTracepoint: true,
+    btf: null,
+    skb,
+    a: findArgument(definition.a, parameters),
+    b: findArgument(definition.b, parameters),
+    wantReturn: false,
+    returnType: undefined,
+  };
+}
+
+/** READ_* that make no sense without their argument. */
+const NEEDS_A = new Set(['hook_state', 'nft_chain', 'xt_table', 'socket_transmit', 'request', 'value']);
+
+/** Finds each probe in this kernel. `allReturns`: the return value of every function is wanted (--ret). */
+export function planProbes(definitions: readonly ProbeDefinition[], kernel: Kernel, allReturns: boolean): AttachPlan {
+  const plan: AttachPlan = { probes: [], unavailable: [] };
+  for (const definition of definitions) {
+    const planned = definition.tracepoint
+      ? planTracepoint(definition, kernel)
+      : planFunction(definition, kernel, allReturns);
+    if (typeof planned === 'string') plan.unavailable.push({ definition, why: planned });
+    else if (NEEDS_A.has(definition.read) && planned.a === NO_ARG) {
+      plan.unavailable.push({ definition, why: 'an argument that it reads has another type in this kernel' });
+    } else plan.probes.push({ ...planned, id: plan.probes.length });
+  }
+  return plan;
+}
+
+/** `read` of the table as the kernel side's number. */
+const READS: Readonly<Record<string, number>> = {
+  nothing: ReadNumber.nothing,
+  hook_state: ReadNumber.hookState,
+  nft_chain: ReadNumber.nftChain,
+  xt_table: ReadNumber.xtTable,
+  drop: ReadNumber.drop,
+  free: ReadNumber.free,
+  derive: ReadNumber.derive,
+  socket: ReadNumber.socket,
+  socket_transmit: ReadNumber.socketTransmit,
+  reset: ReadNumber.reset,
+  request: ReadNumber.request,
+  value: ReadNumber.value,
+};
+
+/** The 64-bit spec that the attachment carries; its fields are enum spec_field in bpf/config.h. */
+export function probeSpec(probe: PlannedProbe, withReturn: boolean): bigint {
+  const { definition } = probe;
+  let flags = 0;
+  if (definition.entry) flags |= SpecFlag.entry;
+  if (definition.deref) flags |= SpecFlag.deref;
+  if (definition.noParse) flags |= SpecFlag.noParse;
+  if (withReturn) flags |= SpecFlag.wantReturn;
+  const field = (value: number, shift: number) => BigInt(value) << BigInt(shift);
+  return (
+    field(probe.id, SpecField.probeShift) |
+    field(READS[definition.read] ?? 0, SpecField.readShift) |
+    field(flags, SpecField.flagsShift) |
+    field(probe.skb, SpecField.skbShift) |
+    field(probe.a, SpecField.argAShift) |
+    field(probe.b, SpecField.argBShift) |
+    field(probe.btf?.parameters.length ?? 0, SpecField.nargsShift)
+  );
+}

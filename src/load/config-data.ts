@@ -1,0 +1,75 @@
+import { parseAddress } from '../decode/addresses.js';
+import { LITTLE } from '../decode/byte-order.js';
+import { FilterConfig, FilterNet, FilterRange, TraceConfig } from '../generated/layout.js';
+import type { Filter, Net, PortRange } from '../options.js';
+
+const ETH_P_IP = 0x0800;
+const ETH_P_IPV6 = 0x86dd;
+const ETH_P_ARP = 0x0806;
+const PROTOS: Readonly<Record<string, { l3?: number; l4?: number }>> = {
+  tcp: { l4: 6 },
+  udp: { l4: 17 },
+  icmp: { l3: ETH_P_IP, l4: 1 },
+  icmpv6: { l3: ETH_P_IPV6, l4: 58 },
+  arp: { l3: ETH_P_ARP },
+  ip: { l3: ETH_P_IP },
+  ipv6: { l3: ETH_P_IPV6 },
+};
+
+function writeNet(view: DataView, at: number, net: Net): void {
+  const bytes = parseAddress(net.address) ?? new Uint8Array();
+  for (const [i, byte] of bytes.entries()) {
+    const bits = Math.min(8, Math.max(0, net.prefix - i * 8));
+    const mask = (0xff << (8 - bits)) & 0xff;
+    view.setUint8(at + FilterNet.mask + i, mask);
+    view.setUint8(at + FilterNet.addr + i, byte & mask);
+  }
+  view.setUint32(at + FilterNet.l3Proto, bytes.length === 4 ? ETH_P_IP : ETH_P_IPV6, LITTLE);
+}
+
+function writeRange(view: DataView, at: number, range: PortRange): void {
+  view.setUint16(at + FilterRange.low, range.low, LITTLE);
+  view.setUint16(at + FilterRange.high, range.high, LITTLE);
+}
+
+export interface ConfigInput {
+  filter: Filter;
+  /** Inode; 0 for any. */
+  netns: number;
+  wantMeta: boolean;
+}
+
+/** Writes struct trace_config (bpf/config.h) into `bytes`, which begin with it. */
+export function writeConfig(bytes: Uint8Array, { filter, netns, wantMeta }: ConfigInput): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const at = TraceConfig.filter;
+  const set = (offset: number, value: number) => view.setUint32(at + offset, value, LITTLE);
+  for (const [list, count, start] of [
+    [filter.saddr, FilterConfig.saddrCount, FilterConfig.saddr],
+    [filter.daddr, FilterConfig.daddrCount, FilterConfig.daddr],
+    [filter.addr, FilterConfig.addrCount, FilterConfig.addr],
+  ] as const) {
+    set(count, list.length);
+    for (const [i, net] of list.entries()) writeNet(view, at + start + i * FilterNet.size, net);
+  }
+  for (const [list, count, start] of [
+    [filter.sport, FilterConfig.sportCount, FilterConfig.sport],
+    [filter.dport, FilterConfig.dportCount, FilterConfig.dport],
+    [filter.port, FilterConfig.portCount, FilterConfig.port],
+  ] as const) {
+    set(count, list.length);
+    for (const [i, range] of list.entries()) writeRange(view, at + start + i * FilterRange.size, range);
+  }
+  const proto = filter.proto ? PROTOS[filter.proto] : undefined;
+  set(FilterConfig.l3Proto, proto?.l3 ?? 0);
+  set(FilterConfig.l4Proto, proto?.l4 ?? 0);
+  set(FilterConfig.flagsCount, filter.tcpFlags.length);
+  for (const [i, flags] of filter.tcpFlags.entries()) view.setUint8(at + FilterConfig.flags + i, flags);
+  set(FilterConfig.lenLow, filter.pktLen?.low ?? 0);
+  set(FilterConfig.lenHigh, filter.pktLen?.high ?? 0);
+  set(FilterConfig.netns, netns);
+  set(FilterConfig.pid, filter.pid ?? 0);
+  set(FilterConfig.hasIfname, filter.ifname === undefined ? 0 : 1);
+  bytes.set(Buffer.from(filter.ifname ?? ''), at + FilterConfig.ifname);
+  view.setUint32(TraceConfig.wantMeta, wantMeta ? 1 : 0, LITTLE);
+}

@@ -1,0 +1,67 @@
+import { Kallsyms, KernelBtf } from '#bpf-loader';
+
+/** What the running kernel says about itself: types, symbols, enum names. Read once per run. */
+export class Kernel {
+  readonly btf: KernelBtf;
+  readonly symbols: Kallsyms;
+  readonly #enums = new Map<string, Map<number, string>>();
+
+  constructor(btf: KernelBtf, symbols: Kallsyms) {
+    this.btf = btf;
+    this.symbols = symbols;
+  }
+
+  /** Throws BpfError where the kernel has no BTF or kallsyms cannot be read. */
+  static read(): Kernel {
+    const btf = KernelBtf.load();
+    btf.loadModules();
+    return new Kernel(btf, Kallsyms.load());
+  }
+
+  /** symbol+0xoffset, with [module] behind it; the address in hexadecimal where no symbol has it. */
+  symbolText(address: bigint): string {
+    const found = this.symbols.resolve(address);
+    if (!found) return `0x${address.toString(16)}`;
+    const text = `${found.name}+0x${found.offset.toString(16)}`;
+    return found.module ? `${text} [${found.module}]` : text;
+  }
+
+  /** A drop reason without SKB_DROP_REASON_; those of subsystems by their own enum; the number where it has no name. */
+  dropReason(value: number): string {
+    const subsystem = value >>> 16;
+    if (subsystem === 0) return this.#enumName('skb_drop_reason', value, 'SKB_DROP_REASON_');
+    for (const [name, prefix] of SUBSYSTEM_REASONS) {
+      const found = this.#names(name).get(value);
+      if (found !== undefined) return found.startsWith(prefix) ? found.slice(prefix.length) : found;
+    }
+    const owner = this.#names('skb_drop_reason_subsys').get(subsystem);
+    return `${owner?.replace('SKB_DROP_REASON_SUBSYS_', '') ?? `SUBSYSTEM_${subsystem}`}_${value & 0xffff}`;
+  }
+
+  resetReason(value: number): string {
+    return this.#enumName('sk_rst_reason', value, 'SK_RST_REASON_');
+  }
+
+  #enumName(enumName: string, value: number, prefix: string): string {
+    const name = this.#names(enumName).get(value);
+    if (name === undefined) return String(value);
+    return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  }
+
+  #names(enumName: string): Map<number, string> {
+    let names = this.#enums.get(enumName);
+    if (!names) {
+      names = new Map();
+      for (const [name, value] of this.btf.enumValues(enumName) ?? []) if (!names.has(value)) names.set(value, name);
+      this.#enums.set(enumName, names);
+    }
+    return names;
+  }
+}
+
+/** Enums of reasons that belong to a subsystem, in its module's BTF (include/net/dropreason.h, 6.4). */
+const SUBSYSTEM_REASONS: ReadonlyArray<readonly [name: string, prefix: string]> = [
+  ['mac80211_drop_reason', ''],
+  ['ovs_drop_reason', 'OVS_DROP_'],
+  ['qdisc_drop_reason', 'QDISC_DROP_'],
+];

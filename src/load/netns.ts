@@ -1,0 +1,29 @@
+import { statSync } from 'node:fs';
+import { UsageError } from '../errors.js';
+
+/**
+ * The inode of a network namespace: from its inode in digits, a path such as /proc/1/ns/net, or a name below /run/netns
+ * (ip netns). Throws UsageError where there is none.
+ */
+export function netnsInode(text: string): number {
+  if (/^\d+$/.test(text)) {
+    const inode = Number(text);
+    if (inode < 1 || inode > 0xffffffff) throw new UsageError(`'${text}' is not the inode of a network namespace`);
+    return inode;
+  }
+  const isName = !text.includes('/');
+  if (isName && (text === '' || text === '.' || text === '..')) throw new UsageError(`'${text}' names no network namespace`);
+  const path = isName ? `/run/netns/${text}` : text;
+  try {
+    return statSync(path).ino;
+  } catch (cause) {
+    throw new UsageError(`there is no network namespace '${text}' (${path}: ${(cause as NodeJS.ErrnoException).code})`, {
+      advice: 'give an inode, a path such as /proc/PID/ns/net, or a name that ip netns lists',
+      cause,
+    });
+  }
+}
+
+export function currentNetnsInode(): number {
+  return statSync('/proc/self/ns/net').ino;
+}

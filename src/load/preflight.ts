@@ -1,0 +1,155 @@
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { arch, platform, release } from 'node:os';
+import { NettraceError } from '../errors.js';
+
+/** Bits of linux/capability.h */
+const CAP_NET_ADMIN = 12;
+const CAP_SYS_ADMIN = 21;
+const CAP_PERFMON = 38;
+const CAP_BPF = 39;
+
+export interface Check {
+  name: string;
+  ok: boolean;
+  /** A failure that ends every run, or one that only costs something. */
+  fatal: boolean;
+  text: string;
+  advice?: string;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+function effectiveCapabilities(): bigint {
+  const hex = /^CapEff:\s*([0-9a-f]+)/m.exec(readText('/proc/self/status'))?.[1];
+  return hex ? BigInt(`0x${hex}`) : 0n;
+}
+
+function checkPlatform(): Check[] {
+  const linux = platform() === 'linux';
+  const machine = arch();
+  const known = machine === 'x64' || machine === 'arm64';
+  const checks: Check[] = [
+    linux
+      ? { name: 'system', ok: true, fatal: true, text: `Linux ${release()}` }
+      : { name: 'system', ok: false, fatal: true, text: `this is ${platform()}: nettrace looks into the Linux kernel`, advice: 'run it on Linux' },
+    known
+      ? { name: 'machine', ok: true, fatal: true, text: machine === 'x64' ? 'x86_64' : 'arm64' }
+      : { name: 'machine', ok: false, fatal: true, text: `this machine is ${machine}`, advice: 'nettrace runs on 64-bit x86 and arm' },
+  ];
+  return checks;
+}
+
+/** The kernel's version against 5.8: ring buffer and CAP_BPF came with it. */
+export function isOldKernel(text: string): boolean {
+  const [major = 0, minor = 0] = text.split('.').map((part) => Number.parseInt(part, 10));
+  return major < 5 || (major === 5 && minor < 8);
+}
+
+function checkVersion(): Check {
+  if (!isOldKernel(release())) return { name: 'kernel version', ok: true, fatal: true, text: `${release()} (5.8 or newer)` };
+  return {
+    name: 'kernel version',
+    ok: false,
+    fatal: true,
+    text: `kernel ${release()} is older than 5.8`,
+    advice: 'nettrace needs the BPF ring buffer, which 5.8 brought: use a newer kernel',
+  };
+}
+
+function checkCapabilities(): Check {
+  const have = effectiveCapabilities();
+  const has = (bit: number) => (have >> BigInt(bit)) & 1n;
+  const missing = [
+    ...(has(CAP_BPF) ? [] : ['CAP_BPF']),
+    ...(has(CAP_PERFMON) ? [] : ['CAP_PERFMON']),
+    ...(has(CAP_NET_ADMIN) ? [] : ['CAP_NET_ADMIN']),
+  ];
+  if (has(CAP_SYS_ADMIN) || missing.length === 0) {
+    return { name: 'capabilities', ok: true, fatal: true, text: has(CAP_SYS_ADMIN) ? 'CAP_SYS_ADMIN' : 'CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN' };
+  }
+  const who = process.getuid?.() === 0 ? 'root here lacks' : 'you are not root, and lack';
+  return {
+    name: 'capabilities',
+    ok: false,
+    fatal: true,
+    text: `${who} ${missing.join(', ')} (or CAP_SYS_ADMIN, which stands for all)`,
+    advice: 'run it as root (sudo nettrace ...), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; in a container add them (--cap-add)',
+  };
+}
+
+function checkBtf(): Check {
+  if (existsSync('/sys/kernel/btf/vmlinux')) return { name: 'BTF', ok: true, fatal: true, text: '/sys/kernel/btf/vmlinux' };
+  return {
+    name: 'BTF',
+    ok: false,
+    fatal: true,
+    text: 'the kernel has no BTF (/sys/kernel/btf/vmlinux is missing)',
+    advice: 'use a kernel with CONFIG_DEBUG_INFO_BTF=y, as the kernels of all larger distributions are; in a container mount /sys',
+  };
+}
+
+function checkLockdown(): Check {
+  const mode = /\[(\w+)\]/.exec(readText('/sys/kernel/security/lockdown'))?.[1] ?? 'none';
+  if (mode !== 'confidentiality') return { name: 'lockdown', ok: true, fatal: true, text: mode };
+  return {
+    name: 'lockdown',
+    ok: false,
+    fatal: true,
+    text: 'the kernel is locked down (confidentiality): BPF programs may not read its memory',
+    advice: 'boot with lockdown=integrity or without; with Secure Boot see mokutil --sb-state',
+  };
+}
+
+function checkKallsyms(): Check {
+  const lines = readText('/proc/kallsyms').slice(0, 200_000).split('\n');
+  const hidden = lines.every((line) => /^0+ /.test(line));
+  if (lines.length > 1 && !hidden) return { name: 'kallsyms', ok: true, fatal: true, text: 'addresses are visible' };
+  return {
+    name: 'kallsyms',
+    ok: false,
+    fatal: true,
+    text: `kernel addresses are hidden (kernel.kptr_restrict is ${readText('/proc/sys/kernel/kptr_restrict') || 'unknown'}): where a packet was dropped could not be said`,
+    advice: 'sysctl kernel.kptr_restrict=1, and run it as root or with CAP_SYSLOG; kptr_restrict=0 with perf_event_paranoid<=1 works without',
+  };
+}
+
+/** Tracefs tells which functions can be traced; without it the attempt does. */
+export function tracefsPath(): string | undefined {
+  return ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].find((path) => existsSync(`${path}/events`));
+}
+
+function checkTracefs(): Check {
+  const path = tracefsPath();
+  let readable = false;
+  try {
+    if (path) accessSync(`${path}/events`, constants.R_OK);
+    readable = path !== undefined;
+  } catch {}
+  if (readable) return { name: 'tracefs', ok: true, fatal: false, text: path ?? '' };
+  return {
+    name: 'tracefs',
+    ok: false,
+    fatal: false,
+    text: 'tracefs is not mounted or not readable: it is not needed to trace',
+    advice: 'mount -t tracefs tracefs /sys/kernel/tracing',
+  };
+}
+
+/** What this kernel and this user can do; the first fatal failure is the one to mend first. */
+export function runChecks(): Check[] {
+  const checks = checkPlatform();
+  if (checks.some((c) => !c.ok)) return checks;
+  return [...checks, checkVersion(), checkBtf(), checkCapabilities(), checkLockdown(), checkKallsyms(), checkTracefs()];
+}
+
+/** Throws NettraceError for the first thing that makes tracing impossible. */
+export function requireTraceable(): void {
+  const failed = runChecks().find((c) => !c.ok && c.fatal);
+  if (failed) throw new NettraceError(`cannot trace: ${failed.text}`, failed.advice ? { advice: failed.advice } : {});
+}

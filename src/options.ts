@@ -1,0 +1,166 @@
+import { parseAddress } from './decode/addresses.js';
+import { parseTcpFlags } from './decode/names.js';
+import { UsageError } from './errors.js';
+import { BACKENDS, type Backend } from './load/backends.js';
+
+/** An address with its prefix length in bits. */
+export interface Net {
+  address: string;
+  prefix: number;
+}
+
+/** Ports from `low` to `high`, both included. */
+export interface PortRange {
+  low: number;
+  high: number;
+}
+
+export const FILTER_PROTOS = ['tcp', 'udp', 'icmp', 'icmpv6', 'arp', 'ip', 'ipv6'] as const;
+export type FilterProto = (typeof FILTER_PROTOS)[number];
+
+/** What to trace. All conditions that are given must hold; within a list one is enough. */
+export interface TraceOptions {
+  /** IPv4 or IPv6 addresses, or CIDR: of the source, of the destination, of either. */
+  saddr?: readonly string[];
+  daddr?: readonly string[];
+  addr?: readonly string[];
+  /** Ports or ranges such as `8000-8010`: of the source, of the destination, of either. */
+  sport?: ReadonlyArray<string | number>;
+  dport?: ReadonlyArray<string | number>;
+  port?: ReadonlyArray<string | number>;
+  proto?: FilterProto;
+  /** Sets of TCP flags, letters of S A R P F U: a packet matches that has all flags of one set. */
+  tcpFlags?: readonly string[];
+  /** Length of the skb in bytes: `1400` or `100-200`. */
+  pktLen?: string;
+  /** Inode of a network namespace, a path to one, or a name below /run/netns. */
+  netns?: string;
+  /** The network namespace of this process. */
+  netnsCurrent?: boolean;
+  ifname?: string;
+  /** Packets that this process had at hand when they were first seen; for arriving packets that is any process. */
+  pid?: number;
+  /** Groups, functions, globs, or `all`; without any the default set. */
+  trace?: readonly string[];
+  /** End after so many traces. */
+  count?: number;
+  /** Read interface, netns, process, mark and TCP options at every event (default true). */
+  detail?: boolean;
+  /** Return values of all functions. */
+  ret?: boolean;
+  /** Use this backend only. */
+  backend?: Backend;
+  /** Size of the ring buffer in bytes, a power of two of at least one page (default 8 MiB). */
+  bufferBytes?: number;
+  /** Close a trace that has been silent for so long, in milliseconds (default 5000; 1000 with tracepoints alone). */
+  ageMs?: number;
+  /** Ends the run. */
+  signal?: AbortSignal;
+}
+
+/** The options, checked and in numbers. */
+export interface Filter {
+  saddr: Net[];
+  daddr: Net[];
+  addr: Net[];
+  sport: PortRange[];
+  dport: PortRange[];
+  port: PortRange[];
+  proto: FilterProto | undefined;
+  tcpFlags: number[];
+  pktLen: PortRange | undefined;
+  ifname: string | undefined;
+  pid: number | undefined;
+}
+
+export const LIMITS = { nets: 8, portRanges: 16, flagSets: 8 } as const;
+
+function wholeNumber(text: string, what: string, low: number, high: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= low && value <= high)) {
+    throw new UsageError(`${what} must be a whole number from ${low} to ${high}, not '${text}'`);
+  }
+  return value;
+}
+
+function parseRange(text: string, what: string, high: number): PortRange {
+  const [low = '', upper] = text.split('-', 2);
+  const range = { low: wholeNumber(low, what, 0, high), high: wholeNumber(upper ?? low, what, 0, high) };
+  if (range.low > range.high) throw new UsageError(`${what} range '${text}' ends before it starts`);
+  return range;
+}
+
+function parseNet(text: string, what: string): Net {
+  const [address = '', prefixText] = text.split('/', 2);
+  const bytes = parseAddress(address);
+  if (!bytes) throw new UsageError(`${what} must be an IPv4 or IPv6 address or CIDR, not '${text}'`);
+  const bits = bytes.length * 8;
+  const prefix = prefixText === undefined ? bits : wholeNumber(prefixText, `${what} prefix of '${text}'`, 0, bits);
+  return { address, prefix };
+}
+
+function listOf<T, I>(values: readonly I[] | undefined, what: string, limit: number, parse: (value: I) => T): T[] {
+  const list = (values ?? []).map(parse);
+  if (list.length > limit) throw new UsageError(`${what} takes at most ${limit} values, not ${list.length}`);
+  return list;
+}
+
+function checkBuffer(bytes: number | undefined): void {
+  if (bytes === undefined) return;
+  if (!Number.isInteger(bytes) || bytes < 4096 || bytes > 2 ** 30 || (bytes & (bytes - 1)) !== 0) {
+    throw new UsageError(`the buffer must be a power of two from 4096 to 1073741824 bytes, not ${bytes}`);
+  }
+}
+
+/** Checks all options; throws UsageError with the option, the rule, and the value that came. */
+export function parseFilter(options: TraceOptions): Filter {
+  const nets = (values: readonly string[] | undefined, what: string) =>
+    listOf(values, what, LIMITS.nets, (v) => parseNet(v, what));
+  const ports = (values: ReadonlyArray<string | number> | undefined, what: string) =>
+    listOf(values, what, LIMITS.portRanges, (v) => parseRange(String(v), what, 65535));
+  if (options.proto !== undefined && !FILTER_PROTOS.includes(options.proto)) {
+    throw new UsageError(`protocol must be one of ${FILTER_PROTOS.join(', ')}, not '${options.proto}'`);
+  }
+  if (options.backend !== undefined && !BACKENDS.includes(options.backend)) {
+    throw new UsageError(`backend must be one of ${BACKENDS.join(', ')}, not '${options.backend}'`);
+  }
+  if (options.ifname !== undefined && (options.ifname.length === 0 || Buffer.byteLength(options.ifname) > 15)) {
+    throw new UsageError(`interface names have 1 to 15 bytes, not '${options.ifname}'`);
+  }
+  for (const [what, value] of [['pid', options.pid], ['count', options.count], ['age', options.ageMs]] as const) {
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= 2 ** 31 - 1)) {
+      throw new UsageError(`${what} must be a whole number of at least 1, not '${value}'`);
+    }
+  }
+  checkBuffer(options.bufferBytes);
+  const filter: Filter = {
+    saddr: nets(options.saddr, 'source address'),
+    daddr: nets(options.daddr, 'destination address'),
+    addr: nets(options.addr, 'address'),
+    sport: ports(options.sport, 'source port'),
+    dport: ports(options.dport, 'destination port'),
+    port: ports(options.port, 'port'),
+    proto: options.proto,
+    tcpFlags: listOf(options.tcpFlags, 'TCP flags', LIMITS.flagSets, (v) => {
+      const flags = v.length > 0 ? parseTcpFlags(v) : null;
+      if (flags === null) throw new UsageError(`TCP flags are letters of S A R P F U, not '${v}'`);
+      return flags;
+    }),
+    pktLen: options.pktLen === undefined ? undefined : parseRange(options.pktLen, 'packet length', 2 ** 32 - 1),
+    ifname: options.ifname,
+    pid: options.pid,
+  };
+  checkContradictions(filter);
+  return filter;
+}
+
+/** A filter that no packet can match is a mistake, not a wish. */
+function checkContradictions(filter: Filter): void {
+  const hasPorts = filter.port.length + filter.sport.length + filter.dport.length > 0;
+  if (hasPorts && filter.proto && ['icmp', 'icmpv6', 'arp'].includes(filter.proto)) {
+    throw new UsageError(`${filter.proto} has no ports: a port filter would match nothing`);
+  }
+  if (filter.tcpFlags.length > 0 && filter.proto && !['tcp', 'ip', 'ipv6'].includes(filter.proto)) {
+    throw new UsageError(`${filter.proto} has no TCP flags: the filter would match nothing`);
+  }
+}
