@@ -172,19 +172,17 @@ static __always_inline void handle_visit(struct call *call)
 	} else if (!(flags & SPEC_NO_PARSE)) {
 		parsed = parse_skb(skb, &pkt, &hit.place);
 	}
-	if (!tracked_skb || config.want_meta) {
-		if (read != READ_SOCKET_TRANSMIT && !(flags & SPEC_NO_PARSE)) {
-			hit.sk = BPF_CORE_READ(skb, sk);
-			if (read != READ_FREE)
-				hit.dev = skb_device(skb);
-		}
-	}
 	hit.now = bpf_ktime_get_ns();
 	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && parsed && read != READ_SOCKET_TRANSMIT &&
 	    is_other_packet(tracked_skb, &pkt)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;
+	}
+	if ((!tracked_skb || config.want_meta) && read != READ_SOCKET_TRANSMIT && !(flags & SPEC_NO_PARSE)) {
+		hit.sk = BPF_CORE_READ(skb, sk);
+		if (read != READ_FREE)
+			hit.dev = skb_device(skb);
 	}
 	if (tracked_skb) {
 		hit.trace_id = tracked_skb->trace_id;

@@ -158,8 +158,11 @@ export interface SkbTrace {
   durationUs: number;
   /** False where events were lost while the trace was open. */
   complete: boolean;
-  /** Why the trace was closed: all skbs freed, silent for too long, or the end of the run. */
-  closed: 'freed' | 'age' | 'end';
+  /**
+   * Why the trace was closed: all skbs freed; an address used again, so that its free must have been missed; silent for
+   * too long; or the end of the run.
+   */
+  closed: 'freed' | 'reused' | 'age' | 'end';
   events: TraceEvent[];
   verdict: Verdict;
 }

@@ -33,16 +33,13 @@ size_t ValueBytes(const bpf_map* map) {
 }  // namespace
 
 Napi::Function BpfMap::Define(Napi::Env env) {
-    return DefineClass(
-        env, "BpfMap",
-        {InstanceAccessor<&BpfMap::Info>("info"), InstanceMethod<&BpfMap::Lookup>("lookup", napi_default_method),
-         InstanceMethod<&BpfMap::Update>("update", napi_default_method),
-         InstanceMethod<&BpfMap::Delete>("delete", napi_default_method),
-         InstanceMethod<&BpfMap::NextKey>("nextKey", napi_default_method)});
+    return DefineWrapped(env, {BindAccessor<&BpfMap::Info>("info"), BindMethod<&BpfMap::Lookup>("lookup"),
+                               BindMethod<&BpfMap::Update>("update"), BindMethod<&BpfMap::Delete>("delete"),
+                               BindMethod<&BpfMap::NextKey>("nextKey")});
 }
 
 BpfMap::BpfMap(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), state_(TakePending<State>(info, "BpfObject.map()")), name_(bpf_map__name(state_.map)) {
+    : Wrapped(info), state_(TakePending<State>(info, "BpfObject.map()")), name_(bpf_map__name(state_.map)) {
     keyBytes_ = bpf_map__key_size(state_.map);
     valueBytes_ = Guarded(info.Env(), [&] { return ValueBytes(state_.map); });
 }

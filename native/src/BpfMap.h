@@ -7,9 +7,13 @@
 
 #include "Arguments.h"
 #include "ObjectState.h"
+#include "Wrapped.h"
 
-class BpfMap : public Napi::ObjectWrap<BpfMap> {
+class BpfMap : public Wrapped<BpfMap> {
   public:
+    static constexpr char kName[] = "BpfMap";
+    static constexpr napi_type_tag kTypeTag = {0x1c05b77a4e0f4d39, 0xa1f26a0c5d7e8b13};
+
     struct State {
         std::shared_ptr<ObjectState> object;
         bpf_map* map;

@@ -13,9 +13,6 @@
 
 namespace {
 
-// Tells our objects from those of other addons, which an instanceof check alone would not.
-constexpr napi_type_tag kTypeTag = {0x6f2ad1e1b5c54b0e, 0x9d3b8ac6d1174f52};
-
 // The kernel's limit for contexts of test runs is well below (MAX_BPF_FUNC_ARGS u64 for raw tracepoints).
 constexpr size_t kMaxContextBytes = 1 << 20;
 
@@ -32,39 +29,26 @@ uint32_t AttachTypeNumber(const std::string& name) {
 }
 
 Napi::Function BpfObject::Define(Napi::Env env) {
-    return DefineClass(env, "BpfObject",
-                       {StaticMethod<&BpfObject::Open>("open", napi_default_method),
-                        InstanceAccessor<&BpfObject::Programs>("programs"),
-                        InstanceAccessor<&BpfObject::Maps>("maps"),
-                        InstanceAccessor<&BpfObject::Loaded>("loaded"),
-                        InstanceMethod<&BpfObject::InitialData>("initialData", napi_default_method),
-                        InstanceMethod<&BpfObject::SetInitialData>("setInitialData", napi_default_method),
-                        InstanceMethod<&BpfObject::SetAutoload>("setAutoload", napi_default_method),
-                        InstanceMethod<&BpfObject::SetMaxEntries>("setMaxEntries", napi_default_method),
-                        InstanceMethod<&BpfObject::SetExpectedAttachType>("setExpectedAttachType", napi_default_method),
-                        InstanceMethod<&BpfObject::Load>("load", napi_default_method),
-                        InstanceMethod<&BpfObject::AttachKprobe>("attachKprobe", napi_default_method),
-                        InstanceMethod<&BpfObject::AttachKprobeMulti>("attachKprobeMulti", napi_default_method),
-                        InstanceMethod<&BpfObject::AttachTracing>("attachTracing", napi_default_method),
-                        InstanceMethod<&BpfObject::AttachTracepoint>("attachTracepoint", napi_default_method),
-                        InstanceMethod<&BpfObject::AttachRawTracepoint>("attachRawTracepoint", napi_default_method),
-                        InstanceMethod<&BpfObject::AttachBtfTracepoint>("attachBtfTracepoint", napi_default_method),
-                        InstanceMethod<&BpfObject::Map>("map", napi_default_method),
-                        InstanceMethod<&BpfObject::TestRun>("testRun", napi_default_method),
-                        InstanceMethod<&BpfObject::ProgramIds>("programIds", napi_default_method),
-                        InstanceMethod<&BpfObject::Close>("close", napi_default_method)});
+    return DefineWrapped(
+        env,
+        {BindAccessor<&BpfObject::Programs>("programs"), BindAccessor<&BpfObject::Maps>("maps"),
+         BindAccessor<&BpfObject::Loaded>("loaded"), BindMethod<&BpfObject::InitialData>("initialData"),
+         BindMethod<&BpfObject::SetInitialData>("setInitialData"), BindMethod<&BpfObject::SetAutoload>("setAutoload"),
+         BindMethod<&BpfObject::SetMaxEntries>("setMaxEntries"),
+         BindMethod<&BpfObject::SetExpectedAttachType>("setExpectedAttachType"), BindMethod<&BpfObject::Load>("load"),
+         BindMethod<&BpfObject::AttachKprobe>("attachKprobe"),
+         BindMethod<&BpfObject::AttachKprobeMulti>("attachKprobeMulti"),
+         BindMethod<&BpfObject::AttachTracing>("attachTracing"),
+         BindMethod<&BpfObject::AttachTracepoint>("attachTracepoint"),
+         BindMethod<&BpfObject::AttachRawTracepoint>("attachRawTracepoint"),
+         BindMethod<&BpfObject::AttachBtfTracepoint>("attachBtfTracepoint"), BindMethod<&BpfObject::Map>("map"),
+         BindMethod<&BpfObject::TestRun>("testRun"), BindMethod<&BpfObject::ProgramIds>("programIds"),
+         BindMethod<&BpfObject::Close>("close")},
+        {StaticMethod<&BpfObject::Open>("open", napi_default_method)});
 }
 
 BpfObject::BpfObject(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), state_(TakePending<State>(info, "BpfObject.open()")) {
-    info.This().As<Napi::Object>().TypeTag(&kTypeTag);
-}
-
-BpfObject::State BpfObject::Of(const Napi::Value& value) {
-    if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTypeTag))
-        arguments::Reject(value.Env(), "object must be a BpfObject");
-    return Unwrap(value.As<Napi::Object>())->state_;
-}
+    : Wrapped(info), state_(TakePending<State>(info, "BpfObject.open()")) {}
 
 Napi::Value BpfObject::Open(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();

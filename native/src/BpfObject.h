@@ -10,16 +10,19 @@
 
 #include "ObjectState.h"
 #include "ProgramClone.h"
+#include "Wrapped.h"
 
-class BpfObject : public Napi::ObjectWrap<BpfObject> {
+class BpfObject : public Wrapped<BpfObject> {
   public:
+    static constexpr char kName[] = "BpfObject";
+    static constexpr napi_type_tag kTypeTag = {0x6f2ad1e1b5c54b0e, 0x9d3b8ac6d1174f52};
+
     using State = std::shared_ptr<ObjectState>;
 
     static Napi::Function Define(Napi::Env env);
     explicit BpfObject(const Napi::CallbackInfo& info);
 
-    /** The state of a BpfObject that JavaScript passed as argument; throws TypeError where it is none. */
-    static State Of(const Napi::Value& value);
+    const State& Shared() const { return state_; }
 
   private:
     static Napi::Value Open(const Napi::CallbackInfo& info);

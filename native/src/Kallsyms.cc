@@ -14,16 +14,15 @@ Napi::Value Module(Napi::Env env, const SymbolTable::Match& match) {
 }  // namespace
 
 Napi::Function Kallsyms::Define(Napi::Env env) {
-    return DefineClass(
-        env, "Kallsyms",
-        {StaticMethod<&Kallsyms::Load>("load", napi_default_method), InstanceAccessor<&Kallsyms::Hidden>("hidden"),
-         InstanceAccessor<&Kallsyms::Size>("size"), InstanceMethod<&Kallsyms::Resolve>("resolve", napi_default_method),
-         InstanceMethod<&Kallsyms::Lookup>("lookup", napi_default_method),
-         InstanceMethod<&Kallsyms::WithPrefix>("withPrefix", napi_default_method)});
+    return DefineWrapped(env,
+                         {BindAccessor<&Kallsyms::Hidden>("hidden"), BindAccessor<&Kallsyms::Size>("size"),
+                          BindMethod<&Kallsyms::Resolve>("resolve"), BindMethod<&Kallsyms::Lookup>("lookup"),
+                          BindMethod<&Kallsyms::WithPrefix>("withPrefix")},
+                         {StaticMethod<&Kallsyms::Load>("load", napi_default_method)});
 }
 
 Kallsyms::Kallsyms(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), table_(TakePending<SymbolTable>(info, "Kallsyms.load()")) {}
+    : Wrapped(info), table_(TakePending<SymbolTable>(info, "Kallsyms.load()")) {}
 
 Napi::Value Kallsyms::Load(const Napi::CallbackInfo& info) {
     std::string path = info[0].IsUndefined() ? "/proc/kallsyms" : arguments::String(info[0], "path");

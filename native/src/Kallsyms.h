@@ -4,9 +4,13 @@
 #include <napi.h>
 
 #include "SymbolTable.h"
+#include "Wrapped.h"
 
-class Kallsyms : public Napi::ObjectWrap<Kallsyms> {
+class Kallsyms : public Wrapped<Kallsyms> {
   public:
+    static constexpr char kName[] = "Kallsyms";
+    static constexpr napi_type_tag kTypeTag = {0x3a7f5c18e26d4b90, 0xad50e92b84f7163c};
+
     static Napi::Function Define(Napi::Env env);
     explicit Kallsyms(const Napi::CallbackInfo& info);
 

@@ -54,22 +54,18 @@ Napi::Object ToObject(Napi::Env env, const FunctionText& function, const std::st
 }  // namespace
 
 Napi::Function KernelBtf::Define(Napi::Env env) {
-    return DefineClass(env, "KernelBtf",
-                       {StaticMethod<&KernelBtf::Load>("load", napi_default_method),
-                        InstanceMethod<&KernelBtf::LoadModules>("loadModules", napi_default_method),
-                        InstanceMethod<&KernelBtf::Functions>("functions", napi_default_method),
-                        InstanceMethod<&KernelBtf::Function>("function", napi_default_method),
-                        InstanceMethod<&KernelBtf::EnumValues>("enumValues", napi_default_method),
-                        InstanceMethod<&KernelBtf::Member>("member", napi_default_method),
-                        InstanceMethod<&KernelBtf::StructSize>("structSize", napi_default_method),
-                        InstanceMethod<&KernelBtf::Struct>("struct", napi_default_method),
-                        InstanceMethod<&KernelBtf::HasTracepoint>("hasTracepoint", napi_default_method),
-                        InstanceMethod<&KernelBtf::Tracepoint>("tracepoint", napi_default_method),
-                        InstanceMethod<&KernelBtf::Close>("close", napi_default_method)});
+    return DefineWrapped(
+        env,
+        {BindMethod<&KernelBtf::LoadModules>("loadModules"), BindMethod<&KernelBtf::Functions>("functions"),
+         BindMethod<&KernelBtf::Function>("function"), BindMethod<&KernelBtf::EnumValues>("enumValues"),
+         BindMethod<&KernelBtf::Member>("member"), BindMethod<&KernelBtf::StructSize>("structSize"),
+         BindMethod<&KernelBtf::Struct>("struct"), BindMethod<&KernelBtf::HasTracepoint>("hasTracepoint"),
+         BindMethod<&KernelBtf::Tracepoint>("tracepoint"), BindMethod<&KernelBtf::Close>("close")},
+        {StaticMethod<&KernelBtf::Load>("load", napi_default_method)});
 }
 
 KernelBtf::KernelBtf(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), parts_{{"", TakePending<State>(info, "KernelBtf.load()")}} {}
+    : Wrapped(info), parts_{{"", TakePending<State>(info, "KernelBtf.load()")}} {}
 
 Napi::Value KernelBtf::Load(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();

@@ -9,9 +9,13 @@
 #include <vector>
 
 #include "BtfFile.h"
+#include "Wrapped.h"
 
-class KernelBtf : public Napi::ObjectWrap<KernelBtf> {
+class KernelBtf : public Wrapped<KernelBtf> {
   public:
+    static constexpr char kName[] = "KernelBtf";
+    static constexpr napi_type_tag kTypeTag = {0xe90b362fd4814a7c, 0x96c8f1527be03da4};
+
     using State = std::shared_ptr<const BtfFile>;
 
     static Napi::Function Define(Napi::Env env);

@@ -3,13 +3,11 @@
 #include "AddonData.h"
 
 Napi::Function Link::Define(Napi::Env env) {
-    return DefineClass(
-        env, "Link",
-        {InstanceMethod<&Link::Detach>("detach", napi_default_method), InstanceAccessor<&Link::Attached>("attached")});
+    return DefineWrapped(env, {BindMethod<&Link::Detach>("detach"), BindAccessor<&Link::Attached>("attached")});
 }
 
 Link::Link(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), state_(TakePending<State>(info, "an attach method of BpfObject")) {}
+    : Wrapped(info), state_(TakePending<State>(info, "an attach method of BpfObject")) {}
 
 Link::~Link() {
     if (state_.attachment) state_.attachment->Detach();

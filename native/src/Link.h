@@ -7,9 +7,13 @@
 
 #include "Attachment.h"
 #include "ObjectState.h"
+#include "Wrapped.h"
 
-class Link : public Napi::ObjectWrap<Link> {
+class Link : public Wrapped<Link> {
   public:
+    static constexpr char kName[] = "Link";
+    static constexpr napi_type_tag kTypeTag = {0x83d94ef2167a4c55, 0xb8e40d9f3a6c2d71};
+
     struct State {
         /** Keeps the object's maps and programs while this attachment lives. */
         std::shared_ptr<ObjectState> object;

@@ -119,14 +119,13 @@ Napi::Value RingDelivery::Stop(Napi::Env env) {
 }
 
 Napi::Function RingBufferReader::Define(Napi::Env env) {
-    return DefineClass(env, "RingBufferReader",
-                       {InstanceMethod<&RingBufferReader::Stats>("stats", napi_default_method),
-                        InstanceMethod<&RingBufferReader::Stop>("stop", napi_default_method)});
+    return DefineWrapped(env,
+                         {BindMethod<&RingBufferReader::Stats>("stats"), BindMethod<&RingBufferReader::Stop>("stop")});
 }
 
-RingBufferReader::RingBufferReader(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+RingBufferReader::RingBufferReader(const Napi::CallbackInfo& info) : Wrapped(info) {
     Napi::Env env = info.Env();
-    BpfObject::State object = BpfObject::Of(info[0]);
+    BpfObject::State object = BpfObject::From(info[0], "object").Shared();
     std::string name = arguments::String(info[1], "map");
     if (info[2].IsUndefined()) arguments::Reject(env, "options must be an object, not undefined");
     Napi::Object options = arguments::Options(info[2], "options");

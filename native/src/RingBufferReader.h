@@ -8,6 +8,7 @@
 
 #include "ObjectState.h"
 #include "RingReader.h"
+#include "Wrapped.h"
 
 /**
  * What runs between the reading thread and JavaScript. Owned by the thread-safe function, so that it lives until
@@ -43,8 +44,11 @@ class RingDelivery {
     bool finished_ = false;
 };
 
-class RingBufferReader : public Napi::ObjectWrap<RingBufferReader> {
+class RingBufferReader : public Wrapped<RingBufferReader> {
   public:
+    static constexpr char kName[] = "RingBufferReader";
+    static constexpr napi_type_tag kTypeTag = {0x52e7c0946b3d48fa, 0x8f17d35eac904b26};
+
     static Napi::Function Define(Napi::Env env);
     explicit RingBufferReader(const Napi::CallbackInfo& info);
 

@@ -1,5 +1,6 @@
 import type { RawEvent } from '../decode/records.js';
 import { EventFlag, EventKind } from '../generated/layout.js';
+import type { SkbTrace } from '../types.js';
 
 /** A trace while it is being put together, and when it is handed on. */
 export interface OpenTrace {
@@ -9,7 +10,7 @@ export interface OpenTrace {
   /** In the order of their times once the trace is closed; returns are merged into their visits. */
   events: AssembledEvent[];
   complete: boolean;
-  closed: 'freed' | 'age' | 'end';
+  closed: SkbTrace['closed'];
 }
 
 /** An event with what the function's return said about it. */
@@ -37,6 +38,8 @@ interface Working extends OpenTrace {
   lastArrival: number;
   /** When the last skb was freed; 0 while one lives. */
   endedAt: number;
+  /** An skb's address was used again before its free was seen. */
+  reused: boolean;
 }
 
 /** Puts events together to traces, by the trace id that the kernel side gave. Times are milliseconds of one clock. */
@@ -123,6 +126,7 @@ export class Assembler {
       live: new Set(),
       lastArrival: now,
       endedAt: 0,
+      reused: false,
     };
     this.#open.set(trace.id, trace);
     return trace;
@@ -133,7 +137,10 @@ export class Assembler {
       trace.skbs.push(raw.skb);
       // the address was in another trace, whose end nothing reported
       const former = this.#bySkb.get(raw.skb);
-      if (former && former !== trace) this.#endSkb(former, raw.skb, now);
+      if (former && former !== trace) {
+        former.reused = true;
+        this.#endSkb(former, raw.skb, now);
+      }
     }
     if (raw.kind === EventKind.free || raw.kind === EventKind.drop) {
       this.#endSkb(trace, raw.skb, now);
@@ -169,7 +176,7 @@ export class Assembler {
     this.#open.delete(trace.id);
     for (const skb of trace.live) if (this.#bySkb.get(skb) === trace) this.#bySkb.delete(skb);
     if (trace.live.size > 0 && why === 'age') this.#options.onForget([...trace.live], trace.id);
-    trace.closed = why;
+    trace.closed = why === 'freed' && trace.reused ? 'reused' : why;
     // CPUs reserve records in an order that need not be that of their clocks
     trace.events.sort((a, b) => a.raw.time - b.raw.time);
     this.#options.onTrace(trace);

@@ -12,6 +12,12 @@ export interface TextOptions {
   color: boolean;
 }
 
+const CLOSED: Readonly<Record<SkbTrace['closed'], string | undefined>> = {
+  freed: undefined,
+  reused: 'its free was not seen: the address belongs to another packet now',
+  age: 'closed by age: no event and no free was seen for a while',
+  end: 'closed by the end of the run: not freed yet',
+};
 const COLORS: Readonly<Record<NoteLevel, string>> = { info: '\x1b[32m', warning: '\x1b[33m', error: '\x1b[31m' };
 const BOLD = '\x1b[1m';
 const RESET = '\x1b[0m';
@@ -116,8 +122,8 @@ export class TextFormatter {
     text += '\n';
     for (const event of trace.events) if (event.parent === undefined) text += `${this.#line(trace, event)}\n`;
     if (!trace.complete) text += `${this.#note({ level: 'warning', text: 'incomplete: events were lost while this trace was open' })}\n`;
-    if (trace.closed === 'age') text += `${this.#note({ level: 'info', text: 'closed by age: no event and no free was seen for a while' })}\n`;
-    if (trace.closed === 'end') text += `${this.#note({ level: 'info', text: 'closed by the end of the run: not freed yet' })}\n`;
+    const closed = CLOSED[trace.closed];
+    if (closed) text += `${this.#note({ level: 'info', text: closed })}\n`;
     return `${text}\n`;
   }
 
