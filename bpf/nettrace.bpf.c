@@ -62,13 +62,29 @@ int on_tracing_return(void *ctx)
 	return 0;
 }
 
-/* Kprobes without cookies (before 5.15). */
+/*
+ * Kprobes without cookies (before 5.15): the address says which probe it is. A copy with an immediate would do as well
+ * but costs a run of the verifier for each probe.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, u64);
+} specs SEC(".maps");
+
 SEC("kprobe")
 int on_kprobe(void *ctx)
 {
-	visit_regs(ctx, own_spec());
+	u64 address = regs_probe_address(ctx);
+	u64 *spec = bpf_map_lookup_elem(&specs, &address);
+
+	if (spec)
+		visit_regs(ctx, *spec);
 	return 0;
 }
+
+/* Returns have no address of their own: a copy for each. */
 
 SEC("kprobe")
 int on_kretprobe(void *ctx)

@@ -57,7 +57,11 @@ void RingDelivery::OnEnvironmentEnd(void* self) { static_cast<RingDelivery*>(sel
 
 void RingDelivery::CallJs(napi_env env, napi_value, void* context, void*) {
     if (!env) return;  // the environment is ending
-    static_cast<RingDelivery*>(context)->DeliverOne(Napi::Env(env));
+    try {
+        static_cast<RingDelivery*>(context)->DeliverOne(Napi::Env(env));
+    } catch (const Napi::Error&) {
+        // A worker that is being terminated refuses every call; nobody is left to tell.
+    }
 }
 
 void RingDelivery::DeliverOne(Napi::Env env) {

@@ -43,7 +43,7 @@ describe('BTF of a compiled object', () => {
   it('describes functions, their parameters and what these point to', () => {
     expect(btf.function('helper_function')).toMatchObject({
       module: null,
-      static: false,
+      static: true,
       returns: 'int',
       parameters: [
         { name: 'o', type: 'const struct outer *', pointsTo: 'outer' },

@@ -11,6 +11,8 @@ export interface PlannedProbe {
   /** Symbol to attach to, or the tracepoint's `category:name`. */
   target: string;
   isTracepoint: boolean;
+  /** Where the symbol is; a static name may be there more than once. */
+  addresses: bigint[];
   /** The function as BTF knows it; null without BTF, or for a symbol with a compiler's suffix. */
   btf: BtfFunction | null;
   /** Argument numbers from 0. */
@@ -98,6 +100,7 @@ function planFunction(definition: ProbeDefinition, kernel: Kernel, allReturns: b
     definition,
     target: symbol.target,
     isTracepoint: false,
+    addresses: kernel.symbols.lookup(symbol.target).map((s) => s.address),
     btf: found && symbol.target === symbol.plain ? found : null,
     skb,
     a,
@@ -117,6 +120,7 @@ function planTracepoint(definition: ProbeDefinition, kernel: Kernel): Omit<Plann
     definition,
     target,
     isTracepoint: true,
+    addresses: [],
     btf: null,
     skb,
     a: findArgument(definition.a, parameters),

@@ -2,7 +2,7 @@ import { type AttachResult, type BpfObject, probeProgramType } from '#bpf-loader
 import { type PlannedProbe, probeSpec } from './attach-plan.js';
 
 /** Ways to attach, best first. */
-export const BACKENDS = ['fentry', 'kprobe-multi', 'kprobe', 'tracepoint'] as const;
+export const BACKENDS = ['kprobe-multi', 'kprobe', 'fentry', 'tracepoint'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
 /** "nettrace" in ASCII: SPEC_MAGIC in bpf/config.h. */
@@ -90,13 +90,25 @@ function attachFentry(object: BpfObject, probe: PlannedProbe): { result: AttachR
   );
 }
 
+/** Without cookies the kernel side finds the spec by the address; returns, which have none, get a copy of the program. */
 function attachKprobe(object: BpfObject, probe: PlannedProbe, features: KernelFeatures): { result: AttachResult; hasReturn: boolean } {
-  const [visit, back] = features.cookie ? ['on_cookie', 'on_cookie_return'] : ['on_kprobe', 'on_kretprobe'];
-  const options = (spec: bigint) => (features.cookie ? { cookie: spec } : immediates(spec));
+  const { target } = probe;
+  if (features.cookie) {
+    return attachPair(
+      probe,
+      (cookie) => object.attachKprobe('on_cookie_return', target, { retprobe: true, cookie }),
+      (cookie) => object.attachKprobe('on_cookie', target, { cookie }),
+    );
+  }
+  const specs = object.map('specs');
   return attachPair(
     probe,
-    (spec) => object.attachKprobe(back ?? '', probe.target, { retprobe: true, ...options(spec) }),
-    (spec) => object.attachKprobe(visit ?? '', probe.target, options(spec)),
+    (spec) => object.attachKprobe('on_kretprobe', target, { retprobe: true, ...immediates(spec) }),
+    (spec) => {
+      const value = Buffer.from(new BigUint64Array([spec]).buffer);
+      for (const address of probe.addresses) specs.update(Buffer.from(new BigUint64Array([address]).buffer), value);
+      return object.attachKprobe('on_kprobe', target);
+    },
   );
 }
 
