@@ -56,7 +56,7 @@ struct trace_config {
 struct late_options {
 	unsigned long long swept; /* skbs that user space took from the table because their trace was too old */
 	unsigned int check_reuse; /* not every free is probed: tell reused addresses by their contents */
-	unsigned int reserved;
+	unsigned int keep_current; /* remember the packet at hand, for READ_STATE and READ_ROUTE */
 };
 
 /*
@@ -79,6 +79,7 @@ enum spec_flag {
 	SPEC_DEREF = 2, /* the argument points to the place that holds the skb's address */
 	SPEC_WANT_RETURN = 4, /* the return is attached too: remember this call */
 	SPEC_NO_PARSE = 8, /* the skb may be gone: use its address only */
+	SPEC_RECEIVING = 16, /* from here on this CPU handles the packet: see READ_STATE */
 };
 
 /* What is read at a probe beyond the skb. The names are those that probes.yaml uses, in lower case. */
@@ -95,6 +96,9 @@ enum probe_read {
 	READ_RESET = 9, /* A: struct sock *, B: enum sk_rst_reason */
 	READ_REQUEST = 10, /* A: struct request_sock * */
 	READ_VALUE = 11, /* A: a number, shown as a return value would be */
+	/* tracepoints without an skb, told of the packet that this CPU has at hand if it fits: */
+	READ_STATE = 12, /* A: struct sock *, B: its new state */
+	READ_ROUTE = 13, /* A: struct flowi4 *, B: error */
 };
 
 /* The immediate that stands in the templates where an attachment's spec goes. */

@@ -133,6 +133,11 @@ struct nf_hook_state {
 	u8 pf;
 };
 
+struct flowi4 {
+	__be32 saddr;
+	__be32 daddr;
+};
+
 struct nft_table {
 	char *name;
 };

@@ -27,7 +27,10 @@ static __always_inline void visit_array(void *ctx, u64 spec)
 	};
 
 	call.mark = call.skb;
-	handle_visit(&call);
+	if (spec_read(spec) == READ_STATE || spec_read(spec) == READ_ROUTE)
+		handle_ambient(&call);
+	else
+		handle_visit(&call);
 }
 
 static __always_inline void visit_regs(void *ctx, u64 spec)

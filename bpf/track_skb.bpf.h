@@ -110,6 +110,44 @@ static __always_inline void untrack(u64 skb)
 }
 
 /*
+ * The tracked packet that each CPU is receiving, for tracepoints that fire while it is handled but do not carry it. Any
+ * other sight of a tracked packet ends that (trace_id 0).
+ */
+struct current_packet {
+	u64 trace_id;
+	u64 skb;
+	u64 task;
+	u8 saddr[4]; /* IPv4, network order */
+	u8 daddr[4];
+	u16 sport;
+	u16 dport;
+	u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct current_packet);
+} current SEC(".maps");
+
+static __always_inline void set_current(u64 trace_id, u64 skb, const struct event_packet *pkt)
+{
+	u32 zero = 0;
+	struct current_packet *c = bpf_map_lookup_elem(&current, &zero);
+
+	if (!c)
+		return;
+	c->trace_id = trace_id;
+	c->skb = skb;
+	c->task = bpf_get_current_pid_tgid();
+	__builtin_memcpy(c->saddr, pkt->saddr, sizeof(c->saddr));
+	__builtin_memcpy(c->daddr, pkt->daddr, sizeof(c->daddr));
+	c->sport = pkt->sport;
+	c->dport = pkt->dport;
+}
+
+/*
  * Calls that a tracked skb is in and whose return value is wanted. Calls nest: a softirq runs on top of the
  * task that it interrupts, and returns first. So each task has a stack; the idle tasks, which share the thread
  * id 0, have one per CPU.

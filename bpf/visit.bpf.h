@@ -196,6 +196,48 @@ static __always_inline void handle_visit(struct call *call)
 	emit_visit(call, &hit);
 	if (flags & SPEC_WANT_RETURN)
 		remember_call(call, &hit);
+	if (*(volatile u32 *)&late_options.keep_current)
+		set_current(flags & SPEC_RECEIVING ? hit.trace_id : 0, call->skb, &pkt);
+}
+
+/* A socket changes its state, or a route was looked up: because of the packet that this CPU has at hand? */
+static __always_inline void handle_ambient(const struct call *call)
+{
+	struct event_packet pkt = {};
+	struct event_socket socket = {};
+	struct current_packet *c;
+	struct hit hit = {};
+	u32 zero = 0;
+
+	if (nothing_tracked())
+		return;
+	c = bpf_map_lookup_elem(&current, &zero);
+	if (!c || !c->trace_id || c->task != bpf_get_current_pid_tgid())
+		return;
+	hit.now = bpf_ktime_get_ns();
+	hit.trace_id = c->trace_id;
+	hit.skb = (const void *)c->skb;
+	hit.probe = spec_probe(call->spec);
+	hit.pkt = &pkt;
+	if (spec_read(call->spec) == READ_STATE) {
+		const struct sock *sk = (const void *)call->a;
+
+		parse_sock_tuple(sk, &pkt);
+		if (c->sport != pkt.dport || c->dport != pkt.sport)
+			return;
+		/* what the record says of the packet is what was read before */
+		__builtin_memset(&pkt, 0, sizeof(pkt));
+		read_socket(&socket, sk);
+		socket.new_state = call->b;
+		emit_socket(&hit, &socket);
+	} else {
+		const struct flowi4 *flow = (const void *)call->a;
+		__be32 saddr = BPF_CORE_READ(flow, saddr), daddr = BPF_CORE_READ(flow, daddr);
+
+		if (saddr != *(u32 *)c->saddr || daddr != *(u32 *)c->daddr)
+			return;
+		emit_value(&hit, (int)call->b);
+	}
 }
 
 /* New skbs join the trace of the one that they were made from. Their contents are read when they pass a probe. */

@@ -68,17 +68,21 @@ void RingDelivery::DeliverOne(Napi::Env env) {
     Napi::HandleScope scope(env);
     RingReader::Batch batch;
     if (reader_->TakeBatch(batch)) {
-        double records = batch.records;
-        napi_value arguments[] = {ToArrayBuffer(env, std::move(batch)), Napi::Number::New(env, records)};
-        napi_value result;
-        napi_status status = napi_call_function(env, env.Undefined(), onBatch_.Value(), 2, arguments, &result);
-        reader_->BatchDone();
-        if (status == napi_pending_exception) {
-            napi_value error;
-            if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+        try {
+            CallOnBatch(env, std::move(batch));
+        } catch (const Napi::Error& error) {
+            reader_->BatchDone();
+            napi_fatal_exception(env, error.Value());  // reaches uncaughtException
         }
     }
     if (reader_->Ended()) Finish(env);
+}
+
+void RingDelivery::CallOnBatch(Napi::Env env, RingReader::Batch batch) {
+    Napi::Number records = Napi::Number::New(env, batch.records);
+    Napi::Value array = ToArrayBuffer(env, std::move(batch));
+    onBatch_.Value().Call(env.Undefined(), {array, records});
+    reader_->BatchDone();
 }
 
 Napi::Value RingDelivery::ToArrayBuffer(Napi::Env env, RingReader::Batch batch) {

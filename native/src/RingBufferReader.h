@@ -32,6 +32,7 @@ class RingDelivery {
     static void OnEnvironmentEnd(void* self);
 
     void DeliverOne(Napi::Env env);
+    void CallOnBatch(Napi::Env env, RingReader::Batch batch);
     void Finish(Napi::Env env);
     Napi::Value ToArrayBuffer(Napi::Env env, RingReader::Batch batch);
 

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { BpfObject } from '../index.js'
-import { collectGarbage, fixture, library, missing, openDescriptors } from './support.js'
+import { collectGarbage, fixture, library, missing, openDescriptors, runScript } from './support.js'
 
 function worker(source: string): Worker {
   return new Worker(`import('${library}').then(async (native) => { const { parentPort } = await import('node:worker_threads'); ${source} })`, { eval: true })
@@ -49,6 +49,36 @@ describe.skipIf(missing.bpf)('a worker thread', () => {
     }
     await collectGarbage()
     expect(openDescriptors()).toBe(before)
+  })
+})
+
+describe.skipIf(missing.bpf)('worker threads that are terminated in the middle of calls', () => {
+  it('do not take the process with them', () => {
+    const source = `import('${library}').then(async (native) => {${readRing}
+      const busy = () => {
+        for (let i = 0; i < 50; i++) {
+          object.testRun('produce')
+          try { object.map('nothing') } catch {}
+        }
+        setImmediate(busy)
+      }
+      const { parentPort } = await import('node:worker_threads')
+      parentPort.postMessage('reading')
+      busy()
+      globalThis.kept = [object, reader, link]
+    })`
+    const { stdout, stderr, status } = runScript(`
+      import { Worker } from 'node:worker_threads'
+      import { once } from 'node:events'
+      const end = Date.now() + 3000
+      do {
+        const worker = new Worker(${JSON.stringify(source)}, { eval: true })
+        await once(worker, 'message')
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 15))
+        await worker.terminate()
+      } while (Date.now() < end)
+      console.log('alive')`)
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'alive\n', stderr: '', status: 0 })
   })
 })
 

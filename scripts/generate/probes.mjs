@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 
 const PROBE_KEYS = new Set(
-  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse note returns with_return show default'.split(' '),
+  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse receiving note returns with_return show default'.split(' '),
 );
 const STAGE_KEYS = new Set(['stage', 'groups', 'default', 'probes']);
 const RULE_KEYS = new Set(['when', 'level', 'note', 'advice']);
@@ -54,6 +54,7 @@ function convertProbe(probe, stage, reads) {
     b: list(probe.b),
     withoutBtf: probe.without_btf,
     noParse: probe.no_parse,
+    receiving: probe.receiving,
     note: probe.note && convertNote(probe.note, what),
     returns: (probe.returns ?? []).map((rule) => convertRule(rule, what)),
     withReturn: probe.with_return,

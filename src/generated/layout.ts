@@ -158,7 +158,7 @@ export const LateOptions = {
   size: 16,
   swept: 0,
   checkReuse: 8,
-  reserved: 12,
+  keepCurrent: 12,
 } as const;
 
 /** enum event_kind */
@@ -215,6 +215,7 @@ export const SpecFlag = {
   deref: 2,
   wantReturn: 4,
   noParse: 8,
+  receiving: 16,
 } as const;
 
 /** enum probe_read */
@@ -231,4 +232,6 @@ export const ProbeRead = {
   reset: 9,
   request: 10,
   value: 11,
+  state: 12,
+  route: 13,
 } as const;

@@ -1,7 +1,7 @@
 import type { BtfFunction, BtfParameter } from '#bpf-loader';
 import { ProbeRead as ReadNumber, SpecField, SpecFlag } from '../generated/layout.js';
 import type { Kernel } from './kernel.js';
-import type { ProbeDefinition } from './probe-definition.js';
+import type { ProbeDefinition, ProbeRead } from './probe-definition.js';
 
 /** A probe as this kernel has it: which symbol, which arguments. */
 export interface PlannedProbe {
@@ -131,7 +131,7 @@ function planTracepoint(definition: ProbeDefinition, kernel: Kernel): Omit<Plann
 }
 
 /** READ_* that make no sense without their argument. */
-const NEEDS_A = new Set(['hook_state', 'nft_chain', 'xt_table', 'socket_transmit', 'request', 'value']);
+const NEEDS_A = new Set<ProbeRead>(['hook_state', 'nft_chain', 'xt_table', 'socket_transmit', 'request', 'value', 'state', 'route']);
 
 /** Finds each probe in this kernel. `allReturns`: the return value of every function is wanted (--ret). */
 export function planProbes(definitions: readonly ProbeDefinition[], kernel: Kernel, allReturns: boolean): AttachPlan {
@@ -149,7 +149,7 @@ export function planProbes(definitions: readonly ProbeDefinition[], kernel: Kern
 }
 
 /** `read` of the table as the kernel side's number. */
-const READS: Readonly<Record<string, number>> = {
+const READS: Readonly<Record<ProbeRead, number>> = {
   nothing: ReadNumber.nothing,
   hook_state: ReadNumber.hookState,
   nft_chain: ReadNumber.nftChain,
@@ -162,6 +162,8 @@ const READS: Readonly<Record<string, number>> = {
   reset: ReadNumber.reset,
   request: ReadNumber.request,
   value: ReadNumber.value,
+  state: ReadNumber.state,
+  route: ReadNumber.route,
 };
 
 /** The 64-bit spec that the attachment carries; its fields are enum spec_field in bpf/config.h. */
@@ -171,11 +173,12 @@ export function probeSpec(probe: PlannedProbe, withReturn: boolean): bigint {
   if (definition.entry) flags |= SpecFlag.entry;
   if (definition.deref) flags |= SpecFlag.deref;
   if (definition.noParse) flags |= SpecFlag.noParse;
+  if (definition.receiving) flags |= SpecFlag.receiving;
   if (withReturn) flags |= SpecFlag.wantReturn;
   const field = (value: number, shift: number) => BigInt(value) << BigInt(shift);
   return (
     field(probe.id, SpecField.probeShift) |
-    field(READS[definition.read] ?? 0, SpecField.readShift) |
+    field(READS[definition.read], SpecField.readShift) |
     field(flags, SpecField.flagsShift) |
     field(probe.skb, SpecField.skbShift) |
     field(probe.a, SpecField.argAShift) |

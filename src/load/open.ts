@@ -119,6 +119,7 @@ export class AttachedPrograms {
     const value = Buffer.alloc(LateOptions.size);
     value.writeBigUInt64LE(this.#swept, LateOptions.swept);
     value.writeUInt32LE(this.#checkReuse ? 1 : 0, LateOptions.checkReuse);
+    value.writeUInt32LE(this.tracepointsOnly ? 1 : 0, LateOptions.keepCurrent);
     this.#late.update(Buffer.alloc(4), value);
   }
 

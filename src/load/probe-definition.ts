@@ -33,7 +33,9 @@ export type ProbeRead =
   | 'socket_transmit'
   | 'reset'
   | 'request'
-  | 'value';
+  | 'value'
+  | 'state'
+  | 'route';
 
 export type ValueFormat = 'errno' | 'reason' | 'verdict' | 'hex' | 'number';
 
@@ -56,6 +58,7 @@ export interface ProbeDefinition {
   b?: ReadonlyArray<string | number>;
   withoutBtf?: { skb: number; a?: number; b?: number };
   noParse?: boolean;
+  receiving?: boolean;
   note?: NoteDefinition;
   returns: readonly ReturnRule[];
   withReturn?: boolean;
