@@ -47,6 +47,10 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_ICMPV6 58
+#define TCP_SYN_SENT 2
+#define TCP_FIN_WAIT1 4
+#define TCP_LAST_ACK 9
+#define TCP_LISTEN 10
 #define AF_INET 2
 #define AF_INET6 10
 

@@ -13,7 +13,6 @@
 #include "track_skb.bpf.h"
 
 #define MAX_SEGMENTS 64
-#define TCP_NEW_SYN_RECV 12
 
 /* A hit, with its arguments already fetched. */
 struct call {
@@ -200,6 +199,12 @@ static __always_inline void handle_visit(struct call *call)
 		set_current(flags & SPEC_RECEIVING ? hit.trace_id : 0, call->skb, &pkt);
 }
 
+/* States that only a call of the application leads to, never a packet. */
+static __always_inline bool is_local_transition(u32 state)
+{
+	return state == TCP_SYN_SENT || state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_LISTEN;
+}
+
 /* A socket changes its state, or a route was looked up: because of the packet that this CPU has at hand? */
 static __always_inline void handle_ambient(const struct call *call)
 {
@@ -223,7 +228,7 @@ static __always_inline void handle_ambient(const struct call *call)
 		const struct sock *sk = (const void *)call->a;
 
 		parse_sock_tuple(sk, &pkt);
-		if (c->sport != pkt.dport || c->dport != pkt.sport)
+		if (is_local_transition(call->b) || c->sport != pkt.dport || c->dport != pkt.sport)
 			return;
 		/* what the record says of the packet is what was read before */
 		__builtin_memset(&pkt, 0, sizeof(pkt));

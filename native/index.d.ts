@@ -47,7 +47,7 @@ export type AttachResult =
   | { ok: true; link: Link }
   | { ok: false; errno: number; code: string; message: string; verifierLog?: string };
 
-/** One attachment. Detached by `detach()`, by closing its object, by garbage collection, or at exit. */
+/** One attachment. It lasts until `detach()`, until its object is closed or (with all its links) collected, or to the exit. */
 export class Link {
   /** Safe to call twice. */
   detach(): void;

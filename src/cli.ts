@@ -82,7 +82,7 @@ function buildProgram(): Command {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    process.stderr.write(`nettrace: ${printable(error.message.replace(/^error: /, ''))}\n  nettrace -h lists the options\n`);
+    process.stderr.write(`nettrace: ${error.message.replace(/^error: /, '').split('\n').map(printable).join('\n  ')}\n  nettrace -h lists the options\n`);
     return EXIT_USAGE;
   }
   if (error instanceof NettraceError) {

@@ -84,14 +84,14 @@ function wholeNumber(text: string, what: string, low: number, high: number): num
 }
 
 function parseRange(text: string, what: string, high: number): PortRange {
-  const [low = '', upper] = text.split('-', 2);
-  const range = { low: wholeNumber(low, what, 0, high), high: wholeNumber(upper ?? low, what, 0, high) };
+  const [, low = text, upper = low] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+  const range = { low: wholeNumber(low, what, 0, high), high: wholeNumber(upper, what, 0, high) };
   if (range.low > range.high) throw new UsageError(`${what} range '${text}' ends before it starts`);
   return range;
 }
 
 function parseNet(text: string, what: string): Net {
-  const [address = '', prefixText] = text.split('/', 2);
+  const [, address = text, prefixText] = /^([^/]*)\/([^/]*)$/.exec(text) ?? [];
   const bytes = parseAddress(address);
   if (!bytes) throw new UsageError(`${what} must be an IPv4 or IPv6 address or CIDR, not '${text}'`);
   const bits = bytes.length * 8;
@@ -129,7 +129,7 @@ export function parseFilter(options: TraceOptions): Filter {
   }
   for (const [what, value] of [['pid', options.pid], ['count', options.count], ['age', options.ageMs]] as const) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= 2 ** 31 - 1)) {
-      throw new UsageError(`${what} must be a whole number of at least 1, not '${value}'`);
+      throw new UsageError(`${what} must be a whole number from 1 to ${2 ** 31 - 1}, not '${value}'`);
     }
   }
   checkBuffer(options.bufferBytes);

@@ -9,10 +9,6 @@ Napi::Function Link::Define(Napi::Env env) {
 Link::Link(const Napi::CallbackInfo& info)
     : Wrapped(info), state_(TakePending<State>(info, "an attach method of BpfObject")) {}
 
-Link::~Link() {
-    if (state_.attachment) state_.attachment->Detach();
-}
-
 Napi::Value Link::Detach(const Napi::CallbackInfo& info) {
     state_.attachment->Detach();
     return info.Env().Undefined();

@@ -22,7 +22,6 @@ class Link : public Wrapped<Link> {
 
     static Napi::Function Define(Napi::Env env);
     explicit Link(const Napi::CallbackInfo& info);
-    ~Link() override;
 
   private:
     Napi::Value Detach(const Napi::CallbackInfo& info);

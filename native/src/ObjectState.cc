@@ -125,7 +125,12 @@ void ObjectState::Load() {
     throw Failure(error, "load", refused.empty() ? name_ : refused, log.Words(), log.VerifierLog());
 }
 
-void ObjectState::Track(const std::shared_ptr<Attachment>& attachment) { Remember(attachments_, attachment); }
+void ObjectState::Track(const std::shared_ptr<Attachment>& attachment) {
+    attachments_.erase(std::remove_if(attachments_.begin(), attachments_.end(),
+                                      [](const auto& former) { return !former->Attached(); }),
+                       attachments_.end());
+    attachments_.push_back(attachment);
+}
 
 void ObjectState::Track(const std::shared_ptr<RingReader>& reader) { Remember(readers_, reader); }
 
@@ -134,14 +139,12 @@ std::vector<uint32_t> ObjectState::ProgramIds() const {
     bpf_program* program;
     bpf_object* object = Open("list programs");
     bpf_object__for_each_program(program, object) AddProgramId(ids, bpf_program__fd(program));
-    for (const auto& entry : attachments_)
-        if (auto attachment = entry.lock()) AddProgramId(ids, attachment->CloneFd());
+    for (const auto& attachment : attachments_) AddProgramId(ids, attachment->CloneFd());
     return ids;
 }
 
 void ObjectState::Close() {
-    for (const auto& entry : attachments_)
-        if (auto attachment = entry.lock()) attachment->Detach();
+    for (const auto& attachment : attachments_) attachment->Detach();
     attachments_.clear();
     for (const auto& entry : readers_)
         if (auto reader = entry.lock()) reader->Abort();

@@ -53,7 +53,8 @@ class ObjectState {
     bool loaded_ = false;
     bool loadFailed_ = false;
     std::unique_ptr<bpf_object, Free> object_;
-    std::vector<std::weak_ptr<Attachment>> attachments_;
+    /** Held here and not by JavaScript's handles: what is attached stays so until somebody says otherwise. */
+    std::vector<std::shared_ptr<Attachment>> attachments_;
     std::vector<std::weak_ptr<RingReader>> readers_;
 };
 

@@ -115,7 +115,7 @@ export class Assembler {
   #begin(raw: RawEvent, now: number): Working {
     if (this.#open.size >= this.#options.maxOpen) {
       const oldest = this.#open.values().next().value;
-      if (oldest) this.#close(oldest, 'age');
+      if (oldest) this.#close(oldest, oldest.endedAt ? 'freed' : 'age');
     }
     const trace: Working = {
       id: raw.traceId,
@@ -173,6 +173,7 @@ export class Assembler {
   }
 
   #close(trace: Working, why: OpenTrace['closed']): void {
+    if (this.#open.get(trace.id) !== trace) return; // closed already
     this.#open.delete(trace.id);
     for (const skb of trace.live) if (this.#bySkb.get(skb) === trace) this.#bySkb.delete(skb);
     if (trace.live.size > 0 && why === 'age') this.#options.onForget([...trace.live], trace.id);

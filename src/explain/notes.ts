@@ -6,7 +6,8 @@ import type { NoteDefinition, ProbeDefinition, ReturnCondition, ValueFormat } fr
 import type { DropInfo, NetfilterInfo, Note, SocketInfo } from '../types.js';
 import { dropAdvice } from './drop-advice.js';
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+/** Of names with the same number the first in this order: EAGAIN, not EWOULDBLOCK. */
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).reverse().map(([name, value]) => [value, name]));
 
 /** A return register as the number that the function's C type says. */
 export function typedReturn(register: bigint, type: string | undefined): bigint {

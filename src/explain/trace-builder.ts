@@ -114,7 +114,7 @@ export class TraceBuilder {
     if (raw.flags & EventFlag.fromSocket) event.fromSocket = true;
     if (raw.meta) addMeta(event, raw.meta);
     if (raw.kind === EventKind.derived) {
-      event.parent = open.skbs.indexOf(raw.related);
+      event.parent = Math.max(0, open.skbs.indexOf(raw.related)); // of a parent that was lost the trace is known
       const parent = last.get(raw.related);
       if (parent) last.set(raw.skb, parent);
       return event;

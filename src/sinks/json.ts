@@ -2,7 +2,6 @@ import type { SkbTrace } from '../types.js';
 
 /** One line of NDJSON; JSON.stringify escapes what is below U+0020, the rest that a terminal obeys is escaped here. */
 export function jsonLine(trace: SkbTrace): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
   const text = JSON.stringify(trace).replace(/[\x7f-\x9f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return `${text}\n`;
 }

@@ -117,8 +117,7 @@ export class TextFormatter {
 
   trace(trace: SkbTrace): string {
     const heads = trace.skbs.map((skb) => skb.slice(-8)).join(',');
-    const stars = '***************';
-    let text = this.#bold(`${stars} ${heads} ${stars}`);
+    let text = this.#bold(`***************** ${heads} ***************`);
     text += '\n';
     for (const event of trace.events) if (event.parent === undefined) text += `${this.#line(trace, event)}\n`;
     if (!trace.complete) text += `${this.#note({ level: 'warning', text: 'incomplete: events were lost while this trace was open' })}\n`;

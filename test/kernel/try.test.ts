@@ -1,0 +1,32 @@
+import { it } from 'vitest';
+import { trace } from '../../dist/index.js';
+import { Topology } from '../support/kernel-topology.js';
+it('x', async () => {
+  let t0 = Date.now();
+  const lap = (w: string) => { console.error(w, Date.now() - t0); t0 = Date.now(); };
+  const net = new Topology();
+  net.add('client', 'server');
+  net.join({ node: 'client', ifname: 'c0', addresses: [`${net.v4}.1.1/24`, `${net.v6}:1::1/64`] }, { node: 'server', ifname: 's0', addresses: [`${net.v4}.1.2/24`, `${net.v6}:1::2/64`] });
+  lap('topology');
+  const c = await net.agent('client'); const s = await net.agent('server');
+  lap('agents');
+  const run = trace(process.env.F ? JSON.parse(process.env.F) : { addr: net.nets });
+  const report = await run.ready;
+  lap('attach ' + report.outcomes.filter(o=>o.backend).length + ' not: ' + report.outcomes.filter(o=>!o.backend).map(o=>o.probe.definition.name).join());
+  console.error('unavail', report.unavailable.map(u => u.definition.name).join(' '));
+  const l = await s.listen(`${net.v4}.1.2`, 8000);
+  const k = await c.bound(`${net.v4}.1.1`, 5000);
+  await k.call('connect', [`${net.v4}.1.2`, 8000]);
+  const a = await l.accept();
+  await k.call('send', 'hello'); await a.call('recv', 100);
+  await k.close(); await a.call('recv', 100); await a.close();
+  lap('traffic');
+  run.stop();
+  const traces = [];
+  for await (const t of run) traces.push(t);
+  lap('stop');
+  for (const t of traces) { console.error(t.id, t.proto, JSON.stringify(t.tuple), t.complete, t.closed, JSON.stringify(t.verdict.outcome), t.skbs.length);
+    for (const e of t.events) console.error('   ', e.skb, e.func, e.ifname, e.tcp && e.tcp.flags + ' ' + e.tcp.mss + ' ' + e.tcp.tsval, e.tuple?JSON.stringify(e.tuple):'', e.notes.map(n=>n.text).join(' | ')); }
+  console.error(JSON.stringify(run.statistics()));
+  await net.close(); lap('close');
+});
