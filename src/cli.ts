@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { doctorCommand } from './commands/doctor.js';
 import { probesCommand } from './commands/probes.js';
-import { traceCommand } from './commands/trace.js';
+import { type TraceCommandOptions, traceCommand } from './commands/trace.js';
 import { NettraceError, UsageError } from './errors.js';
 import { BACKENDS } from './load/backends.js';
 import { FILTER_PROTOS } from './options.js';
@@ -30,9 +30,11 @@ function version(): string {
 
 function buildProgram(): Command {
   const program = new Command('nettrace')
+    .usage('[options] | doctor [options] | probes [options]')
     .description("Show every packet's way through the kernel, function by function, and where and why it was dropped.")
     .version(version(), '-V, --version')
     .helpOption('-h, --help', 'show this help')
+    .argument('[command]', 'doctor or probes; none: trace')
     .allowExcessArguments(false)
     .showSuggestionAfterError()
     .exitOverride()
@@ -63,7 +65,10 @@ function buildProgram(): Command {
     .option('--ret', 'return values of all functions')
     .option('--buffer <bytes>', 'size of the ring buffer, a power of two', wholeNumber('buffer'))
     .option('-v, --verbose', 'say how each probe was attached')
-    .action(traceCommand);
+    .action((command: string | undefined, options: TraceCommandOptions) => {
+      if (command !== undefined) throw new UsageError(`unknown command '${command}'`, { advice: 'nettrace -h lists commands and options' });
+      return traceCommand(options);
+    });
   program
     .command('doctor')
     .description('what this kernel and this user can do, how each probe would be attached, and what to enable')
@@ -95,6 +100,9 @@ function report(error: unknown): number {
   return EXIT_FAILURE;
 }
 
+// a reader that has gone is no error; how much of it matters each writer knows
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
 try {
   await buildProgram().parseAsync();
 } catch (error) {

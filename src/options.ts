@@ -143,13 +143,14 @@ export function parseFilter(options: TraceOptions): Filter {
     proto: options.proto,
     tcpFlags: listOf(options.tcpFlags, 'TCP flags', LIMITS.flagSets, (v) => {
       const flags = v.length > 0 ? parseTcpFlags(v) : null;
-      if (flags === null) throw new UsageError(`TCP flags are letters of S A R P F U, not '${v}'`);
+      if (flags === null || /[EC]/i.test(v)) throw new UsageError(`TCP flags are letters of S A R P F U, not '${v}'`);
       return flags;
     }),
     pktLen: options.pktLen === undefined ? undefined : parseRange(options.pktLen, 'packet length', 2 ** 32 - 1),
     ifname: options.ifname,
     pid: options.pid,
   };
+  if (filter.pktLen?.high === 0) throw new UsageError(`packet length must be at least 1, not '${options.pktLen}'`);
   checkContradictions(filter);
   return filter;
 }
@@ -159,6 +160,15 @@ function checkContradictions(filter: Filter): void {
   const hasPorts = filter.port.length + filter.sport.length + filter.dport.length > 0;
   if (hasPorts && filter.proto && ['icmp', 'icmpv6', 'arp'].includes(filter.proto)) {
     throw new UsageError(`${filter.proto} has no ports: a port filter would match nothing`);
+  }
+  const families = [filter.addr, filter.saddr, filter.daddr].filter((nets) => nets.length > 0);
+  const of = (nets: readonly Net[], v6: boolean) => nets.some((net) => net.address.includes(':') === v6);
+  const v4 = families.every((nets) => of(nets, false)) && !['ipv6', 'icmpv6'].includes(filter.proto ?? '');
+  const v6 = families.every((nets) => of(nets, true)) && !['ip', 'icmp', 'arp'].includes(filter.proto ?? '');
+  if (!v4 && !v6) {
+    throw new UsageError('IPv4 and IPv6 are asked for at once: the filter would match nothing', {
+      advice: 'addresses and protocol must be of one family',
+    });
   }
   if (filter.tcpFlags.length > 0 && filter.proto && !['tcp', 'ip', 'ipv6'].includes(filter.proto)) {
     throw new UsageError(`${filter.proto} has no TCP flags: the filter would match nothing`);

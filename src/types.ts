@@ -153,7 +153,7 @@ export interface SkbTrace {
   tuple?: Tuple;
   /** Seconds of the monotonic clock. */
   start: number;
-  /** Wall-clock time of the first event, ISO 8601 in UTC. */
+  /** Wall-clock time of the first event, ISO 8601 in UTC, with microseconds. */
   date: string;
   durationUs: number;
   /** False where events were lost while the trace was open. */

@@ -81,25 +81,57 @@ function advice(report: DoctorReport): string[] {
   return [];
 }
 
-function reportText(report: DoctorReport): string {
+/** What the backends said, without the name of the function that they said it of. */
+function plainFailure(probe: ProbeReport): string {
+  const name = probe.target ?? probe.name;
+  return probe.failures.map((f) => `${f.backend}: ${f.message.replaceAll(name, 'FUNCTION')}`).join('; ');
+}
+
+/** Failures of the same kind together, the most frequent first. */
+function refusedLines(probes: readonly ProbeReport[]): string[] {
+  const groups = new Map<string, ProbeReport[]>();
+  for (const probe of probes) {
+    if (probe.backend !== null || !probe.target) continue;
+    const kind = plainFailure(probe);
+    groups.set(kind, [...(groups.get(kind) ?? []), probe]);
+  }
+  const lines: string[] = [];
+  for (const [kind, members] of [...groups].sort((a, b) => b[1].length - a[1].length)) {
+    lines.push('', `refused (${members.length}): ${kind || 'no backend is usable'}`);
+    lines.push(`  ${members.map((m) => m.name).join(' ')}`);
+  }
+  return lines;
+}
+
+function checkLines(report: DoctorReport): string[] {
   const lines: string[] = [];
   for (const check of report.checks) {
     lines.push(`${check.ok ? 'ok  ' : check.fatal ? 'FAIL' : 'warn'}  ${check.name}: ${check.text}`);
     if (!check.ok && check.advice) lines.push(`      ${check.advice}`);
   }
   if (report.error) lines.push(`FAIL  probes: ${report.error}`);
-  const counts = new Map<string, number>();
-  for (const probe of report.probes) {
-    const how = probe.backend ?? (probe.why ? 'not in this kernel' : 'refused');
-    counts.set(how, (counts.get(how) ?? 0) + 1);
-  }
-  if (counts.size > 0) lines.push('', `probes: ${[...counts].map(([how, n]) => `${n} ${how}`).join(', ')}`, '');
-  for (const probe of report.probes) {
+  return lines;
+}
+
+function probeLines(report: DoctorReport): string[] {
+  const attached = report.probes.filter((p) => p.backend !== null);
+  const missing = report.probes.filter((p) => p.why);
+  const lines = ['', `attached (${attached.length}):`];
+  for (const probe of attached) {
     const target = probe.target && probe.target !== probe.name ? ` (${probe.target})` : '';
-    const tried = probe.failures.map((f) => `${f.backend}: ${f.code} ${f.message}`).join('; ');
-    const how = probe.backend ? `${probe.backend}${probe.returnValue ? ' +return' : ''}` : '-';
-    lines.push(`  ${how.padEnd(22)} ${probe.name}${target}${tried ? `  [${tried}]` : ''}${probe.why ? `  [${probe.why}]` : ''}`);
+    const tried = probe.failures.map((f) => `${f.backend}: ${f.code}`).join(', ');
+    const how = `${probe.backend}${probe.returnValue ? ' +return' : ''}`;
+    lines.push(`  ${how.padEnd(20)} ${probe.name}${target}${tried ? `  [${tried}]` : ''}`);
   }
+  lines.push(...refusedLines(report.probes));
+  if (missing.length > 0) lines.push('', `not in this kernel (${missing.length}):`);
+  for (const probe of missing) lines.push(`  ${probe.name}: ${probe.why}`);
+  return lines;
+}
+
+function reportText(report: DoctorReport): string {
+  const lines = checkLines(report);
+  if (report.probes.length > 0) lines.push(...probeLines(report));
   const more = advice(report);
   if (more.length > 0) lines.push('', ...more);
   return `${lines.map(printable).join('\n')}\n`;

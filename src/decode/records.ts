@@ -96,11 +96,12 @@ const LAST_KIND = Math.max(...Object.values(EventKind));
 const BATCH_RECORD_HEAD = 8;
 const MAX_CACHED_ADDRESSES = 4096;
 
-const latin = new TextDecoder('latin1');
+/** What is no UTF-8 becomes U+FFFD. */
+const utf8 = new TextDecoder();
 
 function cString(bytes: Uint8Array, at: number, size: number): string {
   const end = bytes.indexOf(0, at);
-  return latin.decode(bytes.subarray(at, end < 0 || end > at + size ? at + size : end));
+  return utf8.decode(bytes.subarray(at, end < 0 || end > at + size ? at + size : end));
 }
 
 /** Length in bytes that a record with these sections must have. */

@@ -10,8 +10,8 @@ const SACK = 5;
 const TIMESTAMPS = 8;
 
 /**
- * Decodes the option bytes of a TCP header. What is not well-formed ends the decoding and is said (`malformed`); what was
- * decoded before stays.
+ * Decodes the option bytes of a TCP header. An option that does not fit its length or the header is said (`malformed`);
+ * what else could be decoded stays.
  */
 export function decodeTcpOptions(bytes: Uint8Array): TcpOptions {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -6,8 +6,9 @@ import type { NoteDefinition, ProbeDefinition, ReturnCondition, ValueFormat } fr
 import type { DropInfo, NetfilterInfo, Note, SocketInfo } from '../types.js';
 import { dropAdvice } from './drop-advice.js';
 
-/** Of names with the same number the first in this order: EAGAIN, not EWOULDBLOCK. */
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).reverse().map(([name, value]) => [value, name]));
+/** Of two names for a number the one that the kernel's sources use. */
+const { EWOULDBLOCK: _w, ENOTSUP: _n, ...ERRNOS } = constants.errno;
+const ERRNO_NAMES = new Map(Object.entries(ERRNOS).map(([name, value]) => [value, name]));
 
 /** A return register as the number that the function's C type says. */
 export function typedReturn(register: bigint, type: string | undefined): bigint {
@@ -22,11 +23,13 @@ export function typedReturn(register: bigint, type: string | undefined): bigint 
       return BigInt.asUintN(32, register);
     case 'long':
     case 'long int':
+    case 'long long int':
     case 'ssize_t':
     case 's64':
       return BigInt.asIntN(64, register);
     case 'unsigned long':
     case 'long unsigned int':
+    case 'long long unsigned int':
     case 'size_t':
     case 'u64':
       return BigInt.asUintN(64, register);

@@ -65,14 +65,14 @@ export class TraceBuilder {
   readonly #kernel: Kernel;
   readonly #outcomes: ReadonlyMap<number, AttachOutcome>;
   readonly #showReturns: boolean;
-  /** Milliseconds to add to the monotonic clock for wall-clock time. */
-  readonly #clockOffsetMs: number;
+  /** Microseconds to add to the monotonic clock for wall-clock time. */
+  readonly #clockOffsetUs: number;
 
   constructor(kernel: Kernel, outcomes: readonly AttachOutcome[], showReturns: boolean) {
     this.#kernel = kernel;
     this.#outcomes = new Map(outcomes.map((o) => [o.probe.id, o]));
     this.#showReturns = showReturns;
-    this.#clockOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6;
+    this.#clockOffsetUs = Date.now() * 1e3 - Number(process.hrtime.bigint()) / 1e3;
   }
 
   build(open: OpenTrace): SkbTrace {
@@ -86,7 +86,7 @@ export class TraceBuilder {
       skbs: open.skbs.map((skb) => skb.toString(16).padStart(16, '0')),
       proto,
       start: start / 1e9,
-      date: new Date(start / 1e6 + this.#clockOffsetMs).toISOString(),
+      date: isoMicroseconds(start / 1e3 + this.#clockOffsetUs),
       durationUs: Math.round((end - start) / 1e3),
       complete: open.complete,
       closed: open.closed,
@@ -114,7 +114,8 @@ export class TraceBuilder {
     if (raw.flags & EventFlag.fromSocket) event.fromSocket = true;
     if (raw.meta) addMeta(event, raw.meta);
     if (raw.kind === EventKind.derived) {
-      event.parent = Math.max(0, open.skbs.indexOf(raw.related)); // of a parent that was lost the trace is known
+      // the parent's own record may have been lost
+      event.parent = Math.max(0, open.skbs.indexOf(raw.related));
       const parent = last.get(raw.related);
       if (parent) last.set(raw.skb, parent);
       return event;
@@ -184,6 +185,13 @@ export class TraceBuilder {
       }
     }
   }
+}
+
+/** Microseconds since 1970 in ISO 8601. */
+function isoMicroseconds(us: number): string {
+  const whole = Math.floor(us);
+  const text = new Date(Math.floor(whole / 1000)).toISOString();
+  return `${text.slice(0, -1)}${String(whole % 1000).padStart(3, '0')}Z`;
 }
 
 function addMeta(event: TraceEvent, meta: RawMeta): void {

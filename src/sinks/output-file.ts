@@ -1,4 +1,4 @@
-import { constants, closeSync, fstatSync, ftruncateSync, lstatSync, openSync, writeSync } from 'node:fs';
+import { constants, closeSync, fchmodSync, fstatSync, ftruncateSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { NettraceError, UsageError } from '../errors.js';
 import type { Writer } from './stream-writer.js';
 
@@ -33,9 +33,21 @@ export function openOutputFile(path: string): number {
       closeSync(fd);
       throw new UsageError(`'${path}' belongs to another user (uid ${stat.uid}): not written`, { advice: 'choose another file' });
     }
+    fchmodSync(fd, 0o600);
     ftruncateSync(fd, 0);
   }
   return fd;
+}
+
+/** A pipe whose reader is slow is full now and then: wait for it. */
+function writeSome(fd: number, bytes: Uint8Array, at: number): number {
+  try {
+    return writeSync(fd, bytes, at);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    return 0;
+  }
 }
 
 /** Writes whole blocks to a descriptor; what does not fit as a whole is taken back. */
@@ -55,7 +67,7 @@ export class FileWriter implements Writer {
     const bytes = Buffer.from(text);
     let at = 0;
     try {
-      while (at < bytes.length) at += writeSync(this.#fd, bytes, at);
+      while (at < bytes.length) at += writeSome(this.#fd, bytes, at);
       this.#written += bytes.length;
     } catch (cause) {
       try {

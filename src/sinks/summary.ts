@@ -1,6 +1,10 @@
 import type { TraceStatistics } from '../trace.js';
 import type { SkbTrace } from '../types.js';
 
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
 /** Counts what is told at the end of a run. */
 export class Summary {
   #traces = 0;
@@ -18,10 +22,10 @@ export class Summary {
   }
 
   text(statistics: TraceStatistics): string {
-    const lines = [`${this.#traces} packets, ${this.#events} events`];
+    const lines = [`${counted(this.#traces, 'packet')}, ${counted(this.#events, 'event')}`];
     const drops = [...this.#drops].sort((a, b) => b[1] - a[1]);
     const total = drops.reduce((sum, [, count]) => sum + count, 0);
-    lines.push(total ? `${total} drops:` : 'no drops');
+    lines.push(total ? `${counted(total, 'drop')}:` : 'no drops');
     for (const [place, count] of drops) lines.push(`  ${String(count).padStart(6)}  ${place}`);
     const lost: [number, string][] = [
       [statistics.ringFull, 'events lost: the ring buffer was full (a larger one: --buffer)'],

@@ -99,10 +99,12 @@ export function packetText(trace: SkbTrace, event: TraceEvent, detail: boolean):
 
 function timeText(trace: SkbTrace, event: TraceEvent, date: boolean): string {
   if (!date) return event.t.toFixed(6);
-  const ms = Date.parse(trace.date) + (event.t - trace.start) * 1000;
-  const at = new Date(ms);
+  // the date has microseconds, which Date does not: they are in its text
+  const first = Math.floor(Date.parse(trace.date) / 1000) * 1e6 + Number(trace.date.slice(20, 26));
+  const us = first + Math.round((event.t - trace.start) * 1e6);
+  const at = new Date(Math.floor(us / 1000));
   const two = (n: number) => String(n).padStart(2, '0');
-  const micros = String(Math.floor((ms % 1000) * 1000)).padStart(6, '0');
+  const micros = String(us % 1e6).padStart(6, '0');
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${micros}`;
 }
@@ -131,7 +133,7 @@ export class TextFormatter {
     const func = event.func.padEnd(20);
     let text = `[${timeText(trace, event, date)}] `;
     if (detail) {
-      const skb = trace.skbs[event.skb]?.slice(-8).replace(/^0+(?=.)/, '') ?? '';
+      const skb = trace.skbs[event.skb]?.slice(-8) ?? '';
       const process = `${printable(event.comm ?? '')}-${event.pid ?? 0}`;
       text += `[${skb}][${func}][cpu:${String(event.cpu).padEnd(3)}][${printable(event.ifname ?? '').padEnd(5)}][${process}][ns:${event.netns ?? ''}] `;
     } else {
