@@ -50,11 +50,31 @@ static __always_inline u64 array_arg(void *ctx, u32 n)
 
 /* struct pt_regs as kprobes hand it over: offsets of the argument registers, the stack pointer, the return value. */
 #if defined(__TARGET_ARCH_x86)
-enum { REG_1 = 112, REG_2 = 104, REG_3 = 96, REG_4 = 88, REG_5 = 72, REG_6 = 64, REG_SP = 152, REG_RETURN = 80, REG_IP = 128 };
+enum {
+	REG_1 = 112,
+	REG_2 = 104,
+	REG_3 = 96,
+	REG_4 = 88,
+	REG_5 = 72,
+	REG_6 = 64,
+	REG_SP = 152,
+	REG_RETURN = 80,
+	REG_IP = 128
+};
 /* kprobes leave the instruction pointer behind the breakpoint */
 #define BREAKPOINT_SIZE 1
 #elif defined(__TARGET_ARCH_arm64)
-enum { REG_1 = 0, REG_2 = 8, REG_3 = 16, REG_4 = 24, REG_5 = 32, REG_6 = 40, REG_SP = 248, REG_RETURN = 0, REG_IP = 256 };
+enum {
+	REG_1 = 0,
+	REG_2 = 8,
+	REG_3 = 16,
+	REG_4 = 24,
+	REG_5 = 32,
+	REG_6 = 40,
+	REG_SP = 248,
+	REG_RETURN = 0,
+	REG_IP = 256
+};
 #define BREAKPOINT_SIZE 0
 #else
 #error "unknown target architecture"

@@ -150,8 +150,8 @@ static __always_inline void emit_derived(const struct hit *hit)
 static __always_inline void emit_drop(const struct hit *hit, u64 location, u32 reason, bool has_reason)
 {
 	struct event_drop *drop;
-	struct event_head *head =
-		begin_event(hit, EVENT_DROP, SECTION_PACKET | SECTION_DROP, sizeof(*drop), (void **)&drop);
+	struct event_head *head = begin_event(hit, EVENT_DROP, SECTION_PACKET | SECTION_DROP, sizeof(*drop),
+					      (void **)&drop);
 
 	if (!head)
 		return;
@@ -165,8 +165,8 @@ static __always_inline void emit_netfilter(const struct hit *hit, const struct n
 					   const char *chain)
 {
 	struct event_netfilter *nf;
-	struct event_head *head =
-		begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_NETFILTER, sizeof(*nf), (void **)&nf);
+	struct event_head *head = begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_NETFILTER, sizeof(*nf),
+					      (void **)&nf);
 
 	if (!head)
 		return;
@@ -187,8 +187,8 @@ static __always_inline void emit_netfilter(const struct hit *hit, const struct n
 static __always_inline void emit_socket(const struct hit *hit, const struct event_socket *socket)
 {
 	struct event_socket *own;
-	struct event_head *head =
-		begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_SOCKET, sizeof(*own), (void **)&own);
+	struct event_head *head = begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_SOCKET, sizeof(*own),
+					      (void **)&own);
 
 	if (!head)
 		return;
@@ -199,8 +199,8 @@ static __always_inline void emit_socket(const struct hit *hit, const struct even
 static __always_inline void emit_value(const struct hit *hit, s64 value)
 {
 	struct event_return *ret;
-	struct event_head *head =
-		begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_RETURN, sizeof(*ret), (void **)&ret);
+	struct event_head *head = begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_RETURN, sizeof(*ret),
+					      (void **)&ret);
 
 	if (!head)
 		return;

@@ -84,7 +84,8 @@ static __always_inline bool is_other_packet(const struct tracked_skb *t, const s
 	if (!pkt->l3_proto || !t->l4_proto || t->l4_proto != pkt->l4_proto)
 		return false;
 	if (pkt->l4_proto == IPPROTO_TCP)
-		return t->seq != pkt->seq || (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);
+		return t->seq != pkt->seq ||
+		       (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);
 	return t->ports != ((u32)pkt->sport << 16 | pkt->dport) && (t->ip_id != pkt->ip_id || !pkt->ip_id);
 }
 

@@ -88,8 +88,8 @@ static __always_inline void emit_visit(const struct call *call, const struct hit
 		emit_netfilter(hit, (const void *)call->a, NULL, NULL);
 		break;
 	case READ_NFT_CHAIN:
-		emit_netfilter(hit, nft_pktinfo_state((const void *)call->b), nft_chain_table_name((const void *)call->a),
-			       nft_chain_name((const void *)call->a));
+		emit_netfilter(hit, nft_pktinfo_state((const void *)call->b),
+			       nft_chain_table_name((const void *)call->a), nft_chain_name((const void *)call->a));
 		break;
 	case READ_XT_TABLE:
 		emit_netfilter(hit, (const void *)call->b, xt_table_name((const void *)call->a), NULL);

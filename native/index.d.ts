@@ -129,7 +129,12 @@ export class BpfObject {
    */
   attachTracing(program: string, options: TracingOptions): AttachResult;
   /** `category` and `name` as in tracefs, for example `net`, `net_dev_queue`. */
-  attachTracepoint(program: string, category: string, name: string, options?: CloneOptions & { cookie?: bigint }): AttachResult;
+  attachTracepoint(
+    program: string,
+    category: string,
+    name: string,
+    options?: CloneOptions & { cookie?: bigint },
+  ): AttachResult;
   attachRawTracepoint(program: string, name: string, options?: CloneOptions): AttachResult;
   /** A copy of the program as BTF-typed raw tracepoint (tp_btf); the template rule of `attachTracing` holds. */
   attachBtfTracepoint(program: string, name: string, options?: CloneOptions): AttachResult;
@@ -228,7 +233,9 @@ export class KernelBtf {
   /** Byte size of a struct, or null. */
   structSize(name: string): number | null;
   /** All structs' layout in a BPF object's or kernel's BTF: members with bit offsets; for generators. Null where it has no such struct. */
-  struct(name: string): { size: number; members: { name: string; bitOffset: number; bitSize: number; type: string }[] } | null;
+  struct(
+    name: string,
+  ): { size: number; members: { name: string; bitOffset: number; bitSize: number; type: string }[] } | null;
   /** True where the kernel has a raw tracepoint's type `btf_trace_NAME`. */
   hasTracepoint(name: string): boolean;
   /** Parameters of a raw tracepoint as TP_PROTO lists them (without the leading `void *data`), or null. */

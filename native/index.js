@@ -1,61 +1,61 @@
-import { createRequire } from 'node:module'
+import { createRequire } from 'node:module';
 
-const require = createRequire(import.meta.url)
+const require = createRequire(import.meta.url);
 
 /** BPF_LOADER_ADDON: another build of the addon, for its tests. */
-const addon = require(process.env.BPF_LOADER_ADDON ?? './build/bpf_loader.node')
+const addon = require(process.env.BPF_LOADER_ADDON ?? './build/bpf_loader.node');
 
 export class BpfError extends Error {
   /** Called by the addon. */
   constructor({ message, code, errno, operation, target, verifierLog }) {
-    super(message)
-    this.code = code
-    this.errno = errno
-    this.operation = operation
-    this.target = target
-    if (verifierLog !== undefined) this.verifierLog = verifierLog
+    super(message);
+    this.code = code;
+    this.errno = errno;
+    this.operation = operation;
+    this.target = target;
+    if (verifierLog !== undefined) this.verifierLog = verifierLog;
   }
 
   get name() {
-    return 'BpfError'
+    return 'BpfError';
   }
 }
 
-addon.setErrorClass(BpfError)
+addon.setErrorClass(BpfError);
 
-export const { BpfObject, BpfMap, Link, RingBufferReader, KernelBtf, Kallsyms } = addon
-export const { probeProgramType, possibleCpus, libbpfVersion } = addon
+export const { BpfObject, BpfMap, Link, RingBufferReader, KernelBtf, Kallsyms } = addon;
+export const { probeProgramType, possibleCpus, libbpfVersion } = addon;
 
-const { nextKey } = BpfMap.prototype
-delete BpfMap.prototype.nextKey
+const { nextKey } = BpfMap.prototype;
+delete BpfMap.prototype.nextKey;
 
 /**
  * The next key is read before a key is handed out, so that the caller may delete it. A key that someone else
  * deletes makes the kernel start over: twice as many steps as the map has entries is then enough.
  */
 function* walkKeys(map, first, steps) {
-  let key = first
+  let key = first;
   for (let i = 0; key !== null && i < steps; i++) {
-    const next = nextKey.call(map, key)
-    yield key
-    key = next
+    const next = nextKey.call(map, key);
+    yield key;
+    key = next;
   }
 }
 
 function* walkEntries(map, keys) {
   for (const key of keys) {
-    const value = map.lookup(key)
-    if (value !== null) yield [key, value]
+    const value = map.lookup(key);
+    if (value !== null) yield [key, value];
   }
 }
 
 function keys() {
-  return walkKeys(this, nextKey.call(this, null), 2 * this.info.maxEntries)
+  return walkKeys(this, nextKey.call(this, null), 2 * this.info.maxEntries);
 }
 
 function entries() {
-  return walkEntries(this, keys.call(this))
+  return walkEntries(this, keys.call(this));
 }
 
 for (const method of [keys, entries])
-  Object.defineProperty(BpfMap.prototype, method.name, { value: method, writable: true, configurable: true })
+  Object.defineProperty(BpfMap.prototype, method.name, { value: method, writable: true, configurable: true });

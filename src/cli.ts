@@ -47,7 +47,11 @@ function buildProgram(): Command {
     .option('-D, --dport <port,...>', 'destination port', collect)
     .option('-P, --port <port,...>', 'source or destination port', collect)
     .addOption(new Option('-p, --proto <proto>', 'protocol').choices(FILTER_PROTOS))
-    .option('--tcp-flags <flags,...>', 'TCP flags, letters of SARPFU: all of one set (SA,R: SYN-ACKs and RSTs)', collect)
+    .option(
+      '--tcp-flags <flags,...>',
+      'TCP flags, letters of SARPFU: all of one set (SA,R: SYN-ACKs and RSTs)',
+      collect,
+    )
     .option('--pkt-len <n|n-m>', 'length of the packet in bytes')
     .option('--netns <ns>', 'network namespace: inode, path, or name')
     .option('--netns-current', 'the network namespace of this shell')
@@ -66,7 +70,8 @@ function buildProgram(): Command {
     .option('--buffer <bytes>', 'size of the ring buffer, a power of two', wholeNumber('buffer'))
     .option('-v, --verbose', 'say how each probe was attached')
     .action((command: string | undefined, options: TraceCommandOptions) => {
-      if (command !== undefined) throw new UsageError(`unknown command '${command}'`, { advice: 'nettrace -h lists commands and options' });
+      if (command !== undefined)
+        throw new UsageError(`unknown command '${command}'`, { advice: 'nettrace -h lists commands and options' });
       return traceCommand(options);
     });
   program
@@ -87,11 +92,19 @@ function buildProgram(): Command {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    process.stderr.write(`nettrace: ${error.message.replace(/^error: /, '').split('\n').map(printable).join('\n  ')}\n  nettrace -h lists the options\n`);
+    process.stderr.write(
+      `nettrace: ${error.message
+        .replace(/^error: /, '')
+        .split('\n')
+        .map(printable)
+        .join('\n  ')}\n  nettrace -h lists the options\n`,
+    );
     return EXIT_USAGE;
   }
   if (error instanceof NettraceError) {
-    process.stderr.write(`nettrace: ${printable(error.message)}\n${error.advice ? `  ${printable(error.advice)}\n` : ''}`);
+    process.stderr.write(
+      `nettrace: ${printable(error.message)}\n${error.advice ? `  ${printable(error.advice)}\n` : ''}`,
+    );
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
   }
   const text = error instanceof Error ? error.message : String(error);

@@ -127,7 +127,11 @@ export function parseFilter(options: TraceOptions): Filter {
   if (options.ifname !== undefined && (options.ifname.length === 0 || Buffer.byteLength(options.ifname) > 15)) {
     throw new UsageError(`interface names have 1 to 15 bytes, not '${options.ifname}'`);
   }
-  for (const [what, value] of [['pid', options.pid], ['count', options.count], ['age', options.ageMs]] as const) {
+  for (const [what, value] of [
+    ['pid', options.pid],
+    ['count', options.count],
+    ['age', options.ageMs],
+  ] as const) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= 2 ** 31 - 1)) {
       throw new UsageError(`${what} must be a whole number from 1 to ${2 ** 31 - 1}, not '${value}'`);
     }

@@ -1,12 +1,12 @@
-import { readdirSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import { BpfError, KernelBtf } from '../index.js'
-import { fixture, missing } from './support.js'
+import { readdirSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { BpfError, KernelBtf } from '../index.js';
+import { fixture, missing } from './support.js';
 
 describe('BTF of a compiled object', () => {
-  const btf = KernelBtf.load(fixture('types'))
+  const btf = KernelBtf.load(fixture('types'));
 
   it('gives the layout of a struct', () => {
     expect(btf.struct('outer')).toEqual({
@@ -20,25 +20,31 @@ describe('BTF of a compiled object', () => {
         { name: 'next', bitOffset: 64, bitSize: 64, type: 'const struct inner *volatile' },
         { name: 'call', bitOffset: 128, bitSize: 64, type: 'int (*)(struct inner *, long)' },
         { name: 'matrix', bitOffset: 192, bitSize: 192, type: '__u32[2][3]' },
-        { name: 'small', bitOffset: 384, bitSize: 32, type: 'enum small' }
-      ]
-    })
-    expect(btf.structSize('outer')).toBe(56)
-  })
+        { name: 'small', bitOffset: 384, bitSize: 32, type: 'enum small' },
+      ],
+    });
+    expect(btf.structSize('outer')).toBe(56);
+  });
 
   it('finds members inside of anonymous unions and structs', () => {
-    expect(btf.member('outer', 'deeper')).toEqual({ offset: 6, size: 2, type: '__u16' })
-    expect(btf.member('outer', 'in_union')).toEqual({ offset: 4, size: 4, type: '__u32' })
-    expect(btf.member('outer', 'more')).toEqual({ offset: 1, size: 1, type: '__u8' })
-    expect(btf.member('outer', 'a')).toBeNull()
-    expect(btf.member('outer', '')).toBeNull()
-    expect(btf.member('nothing', 'a')).toBeNull()
-  })
+    expect(btf.member('outer', 'deeper')).toEqual({ offset: 6, size: 2, type: '__u16' });
+    expect(btf.member('outer', 'in_union')).toEqual({ offset: 4, size: 4, type: '__u32' });
+    expect(btf.member('outer', 'more')).toEqual({ offset: 1, size: 1, type: '__u8' });
+    expect(btf.member('outer', 'a')).toBeNull();
+    expect(btf.member('outer', '')).toBeNull();
+    expect(btf.member('nothing', 'a')).toBeNull();
+  });
 
   it('gives the values of enums, negative and 64-bit ones too', () => {
-    expect(btf.enumValues('small')).toEqual(new Map([['SMALL_MINUS', -2], ['SMALL_ZERO', 0], ['SMALL_TEN', 10]]))
-    expect(btf.enumValues('nothing')).toBeNull()
-  })
+    expect(btf.enumValues('small')).toEqual(
+      new Map([
+        ['SMALL_MINUS', -2],
+        ['SMALL_ZERO', 0],
+        ['SMALL_TEN', 10],
+      ]),
+    );
+    expect(btf.enumValues('nothing')).toBeNull();
+  });
 
   it('describes functions, their parameters and what these point to', () => {
     expect(btf.function('helper_function')).toMatchObject({
@@ -47,64 +53,69 @@ describe('BTF of a compiled object', () => {
       returns: 'int',
       parameters: [
         { name: 'o', type: 'const struct outer *', pointsTo: 'outer' },
-        { name: 'value', type: 'int', pointsTo: null }
-      ]
-    })
-    expect(btf.functions({ pointsTo: 'outer' }).map((func) => func.name)).toEqual(['helper_function'])
-    expect(btf.functions({ pattern: 'calls_?_f*n' }).map((func) => func.name)).toEqual(['calls_a_function'])
-    expect(btf.functions({ pattern: 'helper' })).toEqual([])
-    expect(btf.hasTracepoint('kfree_skb')).toBe(false)
-    expect(btf.tracepoint('kfree_skb')).toBeNull()
-  })
-})
+        { name: 'value', type: 'int', pointsTo: null },
+      ],
+    });
+    expect(btf.functions({ pointsTo: 'outer' }).map((func) => func.name)).toEqual(['helper_function']);
+    expect(btf.functions({ pattern: 'calls_?_f*n' }).map((func) => func.name)).toEqual(['calls_a_function']);
+    expect(btf.functions({ pattern: 'helper' })).toEqual([]);
+    expect(btf.hasTracepoint('kfree_skb')).toBe(false);
+    expect(btf.tracepoint('kfree_skb')).toBeNull();
+  });
+});
 
 describe.skipIf(missing.btf)('BTF of the kernel', () => {
-  const btf = KernelBtf.load()
+  const btf = KernelBtf.load();
 
   it('knows the functions that take a socket buffer', () => {
     expect(btf.function('tcp_v4_rcv')).toEqual({
-      name: 'tcp_v4_rcv', module: null, returns: 'int', static: expect.any(Boolean),
-      parameters: [{ name: 'skb', type: 'struct sk_buff *', pointsTo: 'sk_buff' }]
-    })
-    const all = btf.functions({ pointsTo: 'sk_buff' })
-    expect(all.length).toBeGreaterThan(1000)
-    expect(all.every((func) => func.parameters.some((parameter) => parameter.pointsTo === 'sk_buff'))).toBe(true)
-    expect(btf.functions({ pattern: 'tcp_v4_*', pointsTo: 'sk_buff' }).map((func) => func.name)).toContain('tcp_v4_rcv')
-  })
+      name: 'tcp_v4_rcv',
+      module: null,
+      returns: 'int',
+      static: expect.any(Boolean),
+      parameters: [{ name: 'skb', type: 'struct sk_buff *', pointsTo: 'sk_buff' }],
+    });
+    const all = btf.functions({ pointsTo: 'sk_buff' });
+    expect(all.length).toBeGreaterThan(1000);
+    expect(all.every((func) => func.parameters.some((parameter) => parameter.pointsTo === 'sk_buff'))).toBe(true);
+    expect(btf.functions({ pattern: 'tcp_v4_*', pointsTo: 'sk_buff' }).map((func) => func.name)).toContain(
+      'tcp_v4_rcv',
+    );
+  });
 
   it('knows structs, enums and tracepoints', () => {
-    expect(btf.member('sk_buff', 'next')).toEqual({ offset: 0, size: 8, type: 'struct sk_buff *' })
-    expect(btf.member('sk_buff', 'len')).toMatchObject({ size: 4, type: 'unsigned int' })
-    expect(btf.structSize('iphdr')).toBe(20)
-    expect(btf.enumValues('bpf_attach_type')?.get('BPF_TRACE_FENTRY')).toBe(24)
-    expect(btf.hasTracepoint('kfree_skb')).toBe(true)
-    expect(btf.hasTracepoint('no_such_tracepoint')).toBe(false)
+    expect(btf.member('sk_buff', 'next')).toEqual({ offset: 0, size: 8, type: 'struct sk_buff *' });
+    expect(btf.member('sk_buff', 'len')).toMatchObject({ size: 4, type: 'unsigned int' });
+    expect(btf.structSize('iphdr')).toBe(20);
+    expect(btf.enumValues('bpf_attach_type')?.get('BPF_TRACE_FENTRY')).toBe(24);
+    expect(btf.hasTracepoint('kfree_skb')).toBe(true);
+    expect(btf.hasTracepoint('no_such_tracepoint')).toBe(false);
     expect(btf.tracepoint('kfree_skb')?.slice(0, 2)).toEqual([
       { name: expect.any(String), type: 'struct sk_buff *', pointsTo: 'sk_buff' },
-      { name: expect.any(String), type: 'void *', pointsTo: null }
-    ])
-  })
+      { name: expect.any(String), type: 'void *', pointsTo: null },
+    ]);
+  });
 
   it('adds the modules that are loaded', () => {
-    const own = KernelBtf.load()
-    const names = own.loadModules()
-    expect(names.length).toBeLessThanOrEqual(readdirSync('/sys/kernel/btf').length - 1)
-    expect(own.loadModules()).toEqual(names)
-    if (names.length) expect(own.functions().some((func) => func.module === names[0])).toBe(true)
-    own.close()
-    expect(() => own.functions()).toThrow(BpfError)
-    own.close()
-  })
-})
+    const own = KernelBtf.load();
+    const names = own.loadModules();
+    expect(names.length).toBeLessThanOrEqual(readdirSync('/sys/kernel/btf').length - 1);
+    expect(own.loadModules()).toEqual(names);
+    if (names.length) expect(own.functions().some((func) => func.module === names[0])).toBe(true);
+    own.close();
+    expect(() => own.functions()).toThrow(BpfError);
+    own.close();
+  });
+});
 
 it('what is missing or no BTF is a BpfError', () => {
-  expect(() => KernelBtf.load('/nowhere')).toThrow(expect.objectContaining({ code: 'ENOENT', target: '/nowhere' }))
-  const folder = mkdtempSync(join(tmpdir(), 'btf-'))
+  expect(() => KernelBtf.load('/nowhere')).toThrow(expect.objectContaining({ code: 'ENOENT', target: '/nowhere' }));
+  const folder = mkdtempSync(join(tmpdir(), 'btf-'));
   try {
-    const path = join(folder, 'x')
-    writeFileSync(path, 'no BTF')
-    expect(() => KernelBtf.load(path)).toThrow(BpfError)
+    const path = join(folder, 'x');
+    writeFileSync(path, 'no BTF');
+    expect(() => KernelBtf.load(path)).toThrow(BpfError);
   } finally {
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true });
   }
-})
+});

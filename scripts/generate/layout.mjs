@@ -67,7 +67,9 @@ export function generateLayout(root) {
       if (!values) throw new Error(`the object's BTF has no enum ${name}`);
       parts.push(enumText(values, name, prefix));
     }
-    const probeReads = [...(btf.enumValues('probe_read')?.keys() ?? [])].map((k) => k.slice('READ_'.length).toLowerCase());
+    const probeReads = [...(btf.enumValues('probe_read')?.keys() ?? [])].map((k) =>
+      k.slice('READ_'.length).toLowerCase(),
+    );
     btf.close();
     return { text: parts.join('\n'), probeReads };
   } finally {

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 
 const PROBE_KEYS = new Set(
-  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse receiving note returns with_return show default'.split(' '),
+  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse receiving note returns with_return show default'.split(
+    ' ',
+  ),
 );
 const STAGE_KEYS = new Set(['stage', 'groups', 'default', 'probes']);
 const RULE_KEYS = new Set(['when', 'level', 'note', 'advice']);
@@ -78,7 +80,8 @@ export function generateProbes(root, reads) {
   const names = new Set(probes.map((p) => p.name));
   requireThat(names.size === probes.length, 'a probe is declared twice');
   for (const probe of probes) {
-    for (const other of probe.insteadOf ?? []) requireThat(names.has(other), `${probe.name}: instead_of unknown '${other}'`);
+    for (const other of probe.insteadOf ?? [])
+      requireThat(names.has(other), `${probe.name}: instead_of unknown '${other}'`);
   }
   const stages = table.stages.map((s) => s.stage);
   return [

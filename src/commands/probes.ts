@@ -27,7 +27,13 @@ function rows(): { rows: ProbeRow[]; problem: string | undefined } {
   }
   return {
     problem,
-    rows: PROBES.map((p) => ({ name: p.name, stage: p.stage, groups: p.groups, default: p.isDefault, ...targets.get(p.name) })),
+    rows: PROBES.map((p) => ({
+      name: p.name,
+      stage: p.stage,
+      groups: p.groups,
+      default: p.isDefault,
+      ...targets.get(p.name),
+    })),
   };
 }
 

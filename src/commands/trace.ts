@@ -96,7 +96,12 @@ export async function traceCommand(options: TraceCommandOptions): Promise<void> 
   }
 }
 
-async function printTraces(run: TraceRun, report: AttachReport, writer: Writer, options: TraceCommandOptions): Promise<void> {
+async function printTraces(
+  run: TraceRun,
+  report: AttachReport,
+  writer: Writer,
+  options: TraceCommandOptions,
+): Promise<void> {
   const summary = new Summary();
   const formatter = new TextFormatter({
     detail: options.detail ?? false,

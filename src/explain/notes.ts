@@ -94,7 +94,13 @@ export function netfilterNote(info: NetfilterInfo): Note | undefined {
   return info.hook ? { level: 'info', text: `${info.family ?? ''} in chain: ${info.hook}` } : undefined;
 }
 
-export function netfilterInfo(raw: { family: number; hook: number; hasState: boolean; table: string; chain: string }): NetfilterInfo {
+export function netfilterInfo(raw: {
+  family: number;
+  hook: number;
+  hasState: boolean;
+  table: string;
+  chain: string;
+}): NetfilterInfo {
   const info: NetfilterInfo = {};
   if (raw.hasState) {
     info.family = netfilterFamilyName(raw.family);

@@ -160,7 +160,12 @@ export class TraceBuilder {
     last.set(raw.skb, packet);
   }
 
-  #addSections(event: TraceEvent, raw: RawEvent, returned: RawEvent | undefined, outcome: AttachOutcome | undefined): void {
+  #addSections(
+    event: TraceEvent,
+    raw: RawEvent,
+    returned: RawEvent | undefined,
+    outcome: AttachOutcome | undefined,
+  ): void {
     const isReset = outcome?.probe.definition.read === 'reset';
     if (raw.netfilter) {
       event.netfilter = netfilterInfo(raw.netfilter);
@@ -217,5 +222,8 @@ function rewriteNote(before: RawPacket, now: RawPacket): Note | undefined {
     return { level: 'info', text: `headers changed from ${oldProto} to ${newProto}: ${endpointText(newTuple)}` };
   }
   if (sameTuple(oldTuple, newTuple)) return undefined;
-  return { level: 'info', text: `packet is rewritten (NAT): ${endpointText(oldTuple)} is now ${endpointText(newTuple)}` };
+  return {
+    level: 'info',
+    text: `packet is rewritten (NAT): ${endpointText(oldTuple)} is now ${endpointText(newTuple)}`,
+  };
 }

@@ -19,7 +19,10 @@ function outcomeOf(events: readonly TraceEvent[], closed: string): Outcome {
 }
 
 function wordOf(text: string): string {
-  return text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 }
 
 function droppedText(event: TraceEvent): string {

@@ -73,7 +73,11 @@ function findSymbol(definition: ProbeDefinition, kernel: Kernel): Symbol | undef
   return undefined;
 }
 
-function planFunction(definition: ProbeDefinition, kernel: Kernel, allReturns: boolean): Omit<PlannedProbe, 'id'> | string {
+function planFunction(
+  definition: ProbeDefinition,
+  kernel: Kernel,
+  allReturns: boolean,
+): Omit<PlannedProbe, 'id'> | string {
   const symbol = findSymbol(definition, kernel);
   if (!symbol) return 'this kernel has no such function, or its module is not loaded';
   const found = kernel.btf.function(symbol.plain);
@@ -131,7 +135,16 @@ function planTracepoint(definition: ProbeDefinition, kernel: Kernel): Omit<Plann
 }
 
 /** READ_* that make no sense without their argument. */
-const NEEDS_A = new Set<ProbeRead>(['hook_state', 'nft_chain', 'xt_table', 'socket_transmit', 'request', 'value', 'state', 'route']);
+const NEEDS_A = new Set<ProbeRead>([
+  'hook_state',
+  'nft_chain',
+  'xt_table',
+  'socket_transmit',
+  'request',
+  'value',
+  'state',
+  'route',
+]);
 
 /** Finds each probe in this kernel. `allReturns`: the return value of every function is wanted (--ret). */
 export function planProbes(definitions: readonly ProbeDefinition[], kernel: Kernel, allReturns: boolean): AttachPlan {

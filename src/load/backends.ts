@@ -28,7 +28,10 @@ export interface KernelFeatures {
   cookie: boolean;
 }
 
-export function probeFeatures(attachTypes: ReadonlyMap<string, number> | null, helpers: ReadonlyMap<string, number> | null): KernelFeatures {
+export function probeFeatures(
+  attachTypes: ReadonlyMap<string, number> | null,
+  helpers: ReadonlyMap<string, number> | null,
+): KernelFeatures {
   const kprobe = probeProgramType('kprobe');
   return {
     kprobe,
@@ -61,7 +64,11 @@ function immediates(spec: bigint) {
   return { immediates: [{ magic: SPEC_MAGIC, value: spec }] };
 }
 
-type Attacher = (object: BpfObject, probe: PlannedProbe, features: KernelFeatures) => { result: AttachResult; hasReturn: boolean };
+type Attacher = (
+  object: BpfObject,
+  probe: PlannedProbe,
+  features: KernelFeatures,
+) => { result: AttachResult; hasReturn: boolean };
 
 /** Attaches the return first: a visit announces its return only where one will come. */
 function attachPair(
@@ -91,7 +98,11 @@ function attachFentry(object: BpfObject, probe: PlannedProbe): { result: AttachR
 }
 
 /** Without cookies the kernel side finds the spec by the address; returns, which have none, get a copy of the program. */
-function attachKprobe(object: BpfObject, probe: PlannedProbe, features: KernelFeatures): { result: AttachResult; hasReturn: boolean } {
+function attachKprobe(
+  object: BpfObject,
+  probe: PlannedProbe,
+  features: KernelFeatures,
+): { result: AttachResult; hasReturn: boolean } {
   const { target } = probe;
   if (features.cookie) {
     return attachPair(
@@ -153,7 +164,12 @@ function attachAllMulti(object: BpfObject, outcomes: AttachOutcome[]): boolean {
   return true;
 }
 
-function attachOne(object: BpfObject, outcome: AttachOutcome, backends: readonly Backend[], features: KernelFeatures): void {
+function attachOne(
+  object: BpfObject,
+  outcome: AttachOutcome,
+  backends: readonly Backend[],
+  features: KernelFeatures,
+): void {
   for (const backend of backends) {
     const attached = SINGLE[backend]?.(object, outcome.probe, features);
     if (!attached) continue;
@@ -174,9 +190,14 @@ export function attachFunctions(
   backends: readonly Backend[],
   features: KernelFeatures,
 ): AttachOutcome[] {
-  const outcomes = probes.map((probe): AttachOutcome => ({ probe, backend: undefined, hasReturn: false, failures: [] }));
+  const outcomes = probes.map(
+    (probe): AttachOutcome => ({ probe, backend: undefined, hasReturn: false, failures: [] }),
+  );
   const usable = backends.filter(
-    (b) => (b === 'fentry' && features.tracing) || (b === 'kprobe-multi' && features.multi) || (b === 'kprobe' && features.kprobe),
+    (b) =>
+      (b === 'fentry' && features.tracing) ||
+      (b === 'kprobe-multi' && features.multi) ||
+      (b === 'kprobe' && features.kprobe),
   );
   if (usable[0] === 'kprobe-multi' && outcomes.length > 0 && attachAllMulti(object, outcomes)) return outcomes;
   for (const outcome of outcomes) attachOne(object, outcome, usable, features);

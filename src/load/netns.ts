@@ -12,16 +12,20 @@ export function netnsInode(text: string): number {
     return inode;
   }
   const isName = !text.includes('/');
-  if (isName && (text === '' || text === '.' || text === '..')) throw new UsageError(`'${text}' names no network namespace`);
+  if (isName && (text === '' || text === '.' || text === '..'))
+    throw new UsageError(`'${text}' names no network namespace`);
   const path = isName ? `/run/netns/${text}` : text;
   try {
     const stat = statSync(path);
     if (stat.dev === statSync('/proc/self/ns/net').dev) return stat.ino;
   } catch (cause) {
-    throw new UsageError(`there is no network namespace '${text}' (${path}: ${(cause as NodeJS.ErrnoException).code})`, {
-      advice: 'give an inode, a path such as /proc/PID/ns/net, or a name that ip netns lists',
-      cause,
-    });
+    throw new UsageError(
+      `there is no network namespace '${text}' (${path}: ${(cause as NodeJS.ErrnoException).code})`,
+      {
+        advice: 'give an inode, a path such as /proc/PID/ns/net, or a name that ip netns lists',
+        cause,
+      },
+    );
   }
   throw new UsageError(`'${path}' is not a network namespace`, { advice: 'give a path such as /proc/PID/ns/net' });
 }

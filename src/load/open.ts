@@ -19,7 +19,6 @@ import {
 import { type ConfigInput, writeConfig } from './config-data.js';
 import type { Kernel } from './kernel.js';
 
-
 /** What was lost, by cause; `produced` counts the records that were to be sent. */
 export interface KernelCounts {
   produced: number;
@@ -37,7 +36,9 @@ function objectPath(): string {
   const machine = arch() === 'arm64' ? 'arm64' : 'x86_64';
   const path = fileURLToPath(new URL(`../bpf/nettrace.${machine}.bpf.o`, import.meta.url));
   if (!existsSync(path)) {
-    throw new NettraceError(`the compiled BPF programs are missing: ${path}`, { advice: 'run make build, or install the package again' });
+    throw new NettraceError(`the compiled BPF programs are missing: ${path}`, {
+      advice: 'run make build, or install the package again',
+    });
   }
   return path;
 }
@@ -169,6 +170,8 @@ function nothingAttached(outcomes: AttachOutcome[], backend: Backend | undefined
   const first = outcomes.flatMap((o) => o.failures.map((f) => `${o.probe.target}: ${f.message}`))[0];
   const how = backend ? ` with the backend ${backend}` : '';
   return new NettraceError(`no probe could be attached${how}${first ? `: ${first}` : ''}`, {
-    advice: backend ? 'leave --backend out, or see nettrace doctor for what this kernel has' : 'nettrace doctor says what this kernel has',
+    advice: backend
+      ? 'leave --backend out, or see nettrace doctor for what this kernel has'
+      : 'nettrace doctor says what this kernel has',
   });
 }

@@ -37,10 +37,22 @@ function checkPlatform(): Check[] {
   const checks: Check[] = [
     linux
       ? { name: 'system', ok: true, fatal: true, text: `Linux ${release()}` }
-      : { name: 'system', ok: false, fatal: true, text: `this is ${platform()}: nettrace looks into the Linux kernel`, advice: 'run it on Linux' },
+      : {
+          name: 'system',
+          ok: false,
+          fatal: true,
+          text: `this is ${platform()}: nettrace looks into the Linux kernel`,
+          advice: 'run it on Linux',
+        },
     known
       ? { name: 'machine', ok: true, fatal: true, text: machine === 'x64' ? 'x86_64' : 'arm64' }
-      : { name: 'machine', ok: false, fatal: true, text: `this machine is ${machine}`, advice: 'nettrace runs on 64-bit x86 and arm' },
+      : {
+          name: 'machine',
+          ok: false,
+          fatal: true,
+          text: `this machine is ${machine}`,
+          advice: 'nettrace runs on 64-bit x86 and arm',
+        },
   ];
   return checks;
 }
@@ -52,7 +64,8 @@ export function isOldKernel(text: string): boolean {
 }
 
 function checkVersion(): Check {
-  if (!isOldKernel(release())) return { name: 'kernel version', ok: true, fatal: true, text: `${release()} (5.8 or newer)` };
+  if (!isOldKernel(release()))
+    return { name: 'kernel version', ok: true, fatal: true, text: `${release()} (5.8 or newer)` };
   return {
     name: 'kernel version',
     ok: false,
@@ -71,7 +84,12 @@ function checkCapabilities(): Check {
     ...(has(CAP_NET_ADMIN) ? [] : ['CAP_NET_ADMIN']),
   ];
   if (has(CAP_SYS_ADMIN) || missing.length === 0) {
-    return { name: 'capabilities', ok: true, fatal: true, text: has(CAP_SYS_ADMIN) ? 'CAP_SYS_ADMIN' : 'CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN' };
+    return {
+      name: 'capabilities',
+      ok: true,
+      fatal: true,
+      text: has(CAP_SYS_ADMIN) ? 'CAP_SYS_ADMIN' : 'CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN',
+    };
   }
   const who = process.getuid?.() === 0 ? 'root here lacks' : 'you are not root, and lack';
   return {
@@ -79,18 +97,21 @@ function checkCapabilities(): Check {
     ok: false,
     fatal: true,
     text: `${who} ${missing.join(', ')} (or CAP_SYS_ADMIN, which stands for all)`,
-    advice: 'run it as root (sudo nettrace ...), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; in a container add them (--cap-add)',
+    advice:
+      'run it as root (sudo nettrace ...), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; in a container add them (--cap-add)',
   };
 }
 
 function checkBtf(): Check {
-  if (existsSync('/sys/kernel/btf/vmlinux')) return { name: 'BTF', ok: true, fatal: true, text: '/sys/kernel/btf/vmlinux' };
+  if (existsSync('/sys/kernel/btf/vmlinux'))
+    return { name: 'BTF', ok: true, fatal: true, text: '/sys/kernel/btf/vmlinux' };
   return {
     name: 'BTF',
     ok: false,
     fatal: true,
     text: 'the kernel has no BTF (/sys/kernel/btf/vmlinux is missing)',
-    advice: 'use a kernel with CONFIG_DEBUG_INFO_BTF=y, as the kernels of all larger distributions are; in a container mount /sys',
+    advice:
+      'use a kernel with CONFIG_DEBUG_INFO_BTF=y, as the kernels of all larger distributions are; in a container mount /sys',
   };
 }
 
@@ -128,7 +149,8 @@ function checkKallsyms(): Check {
     ok: false,
     fatal: true,
     text: `kernel addresses are hidden (kernel.kptr_restrict is ${readText('/proc/sys/kernel/kptr_restrict') || 'unknown'}): where a packet was dropped could not be said`,
-    advice: 'sysctl kernel.kptr_restrict=1, and run it as root or with CAP_SYSLOG; kptr_restrict=0 with perf_event_paranoid<=1 works without',
+    advice:
+      'sysctl kernel.kptr_restrict=1, and run it as root or with CAP_SYSLOG; kptr_restrict=0 with perf_event_paranoid<=1 works without',
   };
 }
 

@@ -13,7 +13,9 @@ export function openOutputFile(path: string): number {
     const link = lstatSync(path);
     if (link.isSymbolicLink()) {
       if (link.uid !== own) {
-        throw new UsageError(`'${path}' is a symbolic link of another user (uid ${link.uid}): not written`, { advice: 'choose another file' });
+        throw new UsageError(`'${path}' is a symbolic link of another user (uid ${link.uid}): not written`, {
+          advice: 'choose another file',
+        });
       }
       follow = true;
     }
@@ -23,7 +25,11 @@ export function openOutputFile(path: string): number {
   let fd: number;
   try {
     // no O_TRUNC: first see whose file it is
-    fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW), 0o600);
+    fd = openSync(
+      path,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW),
+      0o600,
+    );
   } catch (cause) {
     throw new UsageError(`cannot write '${path}': ${(cause as NodeJS.ErrnoException).code}`, { cause });
   }
@@ -31,7 +37,9 @@ export function openOutputFile(path: string): number {
   if (stat.isFile()) {
     if (stat.uid !== own) {
       closeSync(fd);
-      throw new UsageError(`'${path}' belongs to another user (uid ${stat.uid}): not written`, { advice: 'choose another file' });
+      throw new UsageError(`'${path}' belongs to another user (uid ${stat.uid}): not written`, {
+        advice: 'choose another file',
+      });
     }
     fchmodSync(fd, 0o600);
     ftruncateSync(fd, 0);

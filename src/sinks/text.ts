@@ -122,7 +122,8 @@ export class TextFormatter {
     let text = this.#bold(`***************** ${heads} ***************`);
     text += '\n';
     for (const event of trace.events) if (event.parent === undefined) text += `${this.#line(trace, event)}\n`;
-    if (!trace.complete) text += `${this.#note({ level: 'warning', text: 'incomplete: events were lost while this trace was open' })}\n`;
+    if (!trace.complete)
+      text += `${this.#note({ level: 'warning', text: 'incomplete: events were lost while this trace was open' })}\n`;
     const closed = CLOSED[trace.closed];
     if (closed) text += `${this.#note({ level: 'info', text: closed })}\n`;
     return `${text}\n`;
