@@ -43,7 +43,7 @@ static __always_inline const struct net_device *skb_device(const struct sk_buff 
 {
 	const struct net_device *dev = BPF_CORE_READ(skb, dev);
 
-	if (!dev || (u64)dev >> 48 != 0xffff)
+	if ((long long)dev >= 0) /* not an address of the kernel */
 		return NULL;
 	if (BPF_CORE_READ(dev, nd_net.net, ns.inum) < LOWEST_NETNS_INODE)
 		return NULL;

@@ -81,7 +81,11 @@ static __always_inline void set_fingerprint(struct tracked_skb *t, const struct 
  */
 static __always_inline bool is_other_packet(const struct tracked_skb *t, const struct event_packet *pkt)
 {
-	if (!pkt->l3_proto || !t->l4_proto || t->l4_proto != pkt->l4_proto)
+	if (!t->l4_proto)
+		return false;
+	if (!pkt->l3_proto)
+		return true; /* no packet of IP or ARP at all: of a local socket, for example */
+	if (t->l4_proto != pkt->l4_proto)
 		return false;
 	if (pkt->l4_proto == IPPROTO_TCP)
 		return t->seq != pkt->seq ||

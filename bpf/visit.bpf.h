@@ -172,8 +172,8 @@ static __always_inline void handle_visit(struct call *call)
 		parsed = parse_skb(skb, &pkt, &hit.place);
 	}
 	hit.now = bpf_ktime_get_ns();
-	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && parsed && read != READ_SOCKET_TRANSMIT &&
-	    is_other_packet(tracked_skb, &pkt)) {
+	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT &&
+	    !(flags & SPEC_NO_PARSE) && is_other_packet(tracked_skb, &pkt)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;

@@ -113,7 +113,9 @@ export class AttachedPrograms {
     this.#checkReuse = !attached.has('__kfree_skb');
     this.#writeLate();
     this.outcomes.push(...attachTracepoints(this.#object, tracepoints, attached));
-    if (!this.outcomes.some((o) => o.backend)) throw nothingAttached(this.outcomes, backend);
+    // a backend that was asked for and that took nothing is a failure, though tracepoints would be there
+    const forced = backend !== undefined && backend !== 'tracepoint' && functions.length > 0;
+    if (!this.outcomes.some((o) => o.backend) || (forced && this.tracepointsOnly)) throw nothingAttached(this.outcomes, backend);
   }
 
   #writeLate(): void {

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NettraceError, trace } from '../../dist/index.js';
+import type { AgentSocket } from '../support/kernel-agent.js';
+import { expectOrderedSubset } from '../support/kernel-match.js';
+import { kernelFrom, type Recording, record } from '../support/kernel-recording.js';
+import { Topology } from '../support/kernel-topology.js';
+
+const EMULATED = process.env.NETTRACE_VM !== undefined;
+const PORT = 8000;
+const FUNCTIONS = ['__netif_receive_skb_core', 'ip_rcv', 'tcp_v4_rcv', '__inet_lookup_listener', 'tcp_conn_request'];
+
+/** `here` says where a test machine's kernel must have it; elsewhere it may be missing. */
+const BACKENDS = [
+  { backend: 'fentry', here: EMULATED, probes: FUNCTIONS },
+  { backend: 'kprobe', here: EMULATED, probes: FUNCTIONS },
+  { backend: 'kprobe-multi', here: EMULATED && kernelFrom(6, 12), probes: FUNCTIONS },
+  { backend: 'tracepoint', here: true, probes: ['net_dev_queue', 'netif_receive_skb', 'kfree_skb'] },
+] as const;
+
+let net: Topology;
+let listener: AgentSocket;
+
+beforeAll(async () => {
+  net = new Topology();
+  net.add('solo');
+  net.ip('solo', `address add ${net.v4}.9.1/24 dev lo`);
+  listener = await (await net.agent('solo')).listen(`${net.v4}.9.1`, PORT);
+});
+afterAll(() => net?.close());
+
+async function connect(): Promise<void> {
+  const address = `${net.v4}.9.1`;
+  const socket = await (await net.agent('solo')).socket('AF_INET', 'SOCK_STREAM');
+  await socket.call('connect', [address, PORT]);
+  await (await listener.accept()).close();
+  await socket.close();
+}
+
+describe.each(BACKENDS)('the backend $backend', ({ backend, here, probes }) => {
+  it('attaches what it is told to, and shows a SYN', async (ctx) => {
+    let recording: Recording;
+    try {
+      recording = await record({ backend, trace: [...probes], addr: net.nets }, connect);
+    } catch (error) {
+      if (here || !(error instanceof NettraceError)) throw error;
+      return ctx.skip(`not on this kernel: ${error.message.split('\n')[0]}`);
+    }
+    const { attached, backends } = recording;
+    // one function that cannot be attached costs that function: 5.10 and 6.1 refuse fentry to the lookup of listeners
+    const may = backend === 'fentry' ? ['__inet_lookup_listener'] : [];
+    expect([...attached, ...may]).toEqual(expect.arrayContaining([...probes]));
+    expect(new Set(probes.flatMap((name) => backends.get(name) ?? []))).toEqual(new Set([backend]));
+    const syn = recording.find({ proto: 'tcp', dport: PORT, flags: 'S' });
+    const steps = probes.filter((name) => attached.has(name) && name !== 'kfree_skb');
+    expectOrderedSubset(syn, steps.map((func) => ({ func, skb: 'syn' })));
+  });
+});
+
+it('a backend that is not there ends the run with a reason', async (ctx) => {
+  const run = trace({ backend: 'kprobe-multi', trace: ['ip_rcv'], addr: net.nets });
+  try {
+    await run.ready;
+  } catch (error) {
+    expect(error).toBeInstanceOf(NettraceError);
+    expect((error as Error).message).toMatch(/no probe could be attached with the backend kprobe-multi/);
+    return;
+  } finally {
+    run.stop();
+  }
+  ctx.skip('this kernel has kprobe.multi');
+});

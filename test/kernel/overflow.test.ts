@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Recording, record } from '../support/kernel-recording.js';
+import { showTrace } from '../support/kernel-match.js';
+import { Topology } from '../support/kernel-topology.js';
+
+const EMULATED = process.env.NETTRACE_VM !== undefined;
+const DATAGRAMS = EMULATED ? 2_000 : 20_000;
+const PORT = 5302;
+
+let net: Topology;
+let recording: Recording;
+
+beforeAll(async () => {
+  net = new Topology();
+  net.add('solo');
+  net.ip('solo', `address add ${net.v4}.9.1/24 dev lo`);
+  const agent = await net.agent('solo');
+  const address = `${net.v4}.9.1`;
+  const socket = await agent.bound(address, PORT, 'SOCK_DGRAM');
+  await socket.call('connect', [address, PORT]);
+  // a few probes: they attach quickly, and a packet fills the buffer all the same
+  const options = { trace: ['life', 'udp', 'link', '__ip_local_out', 'ip_rcv'], addr: net.nets, bufferBytes: 4096 };
+  recording = await record(options, async () => {
+    await socket.call('send', 'one that is seen whole');
+    await socket.call('recv', 100);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await agent.ask('flood', { name: socket.name, count: DATAGRAMS, size: 20 });
+  });
+});
+afterAll(() => net?.close());
+
+describe('a ring buffer that is too small', () => {
+  it('loses records, and counts each of them', () => {
+    const { statistics } = recording;
+    expect(statistics.ringFull).toBeGreaterThan(0);
+    expect(statistics.malformed).toBe(0);
+    expect(statistics.produced).toBe(statistics.delivered + statistics.ringFull);
+  });
+
+  it('leaves traces that say they are not complete', () => {
+    expect(recording.traces.filter((one) => !one.complete).length).toBeGreaterThan(0);
+  });
+
+  it('leaves no trace that says it is complete and is not', () => {
+    const [whole, ...others] = recording.traces;
+    expect(whole?.complete).toBe(true);
+    const way = whole!.events.slice(0, 4).map(({ func }) => func);
+    const wrong = others.filter((one) => one.complete && way.some((func, i) => one.events[i]?.func !== func));
+    expect(wrong.slice(0, 3).map(showTrace)).toEqual([]);
+  });
+});

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type SkbTrace, trace } from '../../dist/index.js';
+import { showTrace } from '../support/kernel-match.js';
+import { Topology } from '../support/kernel-topology.js';
+
+const EMULATED = process.env.NETTRACE_VM !== undefined;
+/** An emulated machine makes some fifty connections a second where a real one makes thousands. */
+const CONNECTIONS = EMULATED ? 2_000 : 100_000;
+/** Attaching everything takes half a minute on some emulated kernels. */
+const PROBES = EMULATED
+  ? { trace: ['life', '__tcp_transmit_skb', '__ip_local_out', '__dev_queue_xmit', 'tcp_v4_rcv', 'tcp_v4_do_rcv'] }
+  : {};
+const PORT = 8000;
+
+let net: Topology;
+
+beforeAll(() => {
+  net = new Topology();
+  net.add('solo');
+  net.ip('solo', ...[1, 2, 3, 4, 5].map((n) => `address add ${net.v4}.9.${n}/24 dev lo`));
+});
+afterAll(() => net?.close());
+
+it(`${CONNECTIONS.toLocaleString('en')} short connections: no trace mixes two tuples`, { timeout: 240_000 }, async () => {
+  const agent = await net.agent('solo');
+  const run = trace({ ...PROBES, addr: net.nets, proto: 'tcp', detail: false, bufferBytes: 128 * 1024 * 1024 });
+  const mixed: SkbTrace[] = [];
+  let traces = 0;
+  const openings = new Set<string>();
+  const reading = (async () => {
+    for await (const one of run) {
+      traces++;
+      if (one.events.some(({ tuple, proto }) => tuple || proto)) mixed.push(one);
+      if (one.events.some(({ tcp }) => tcp?.flags === 'S')) openings.add(`${one.tuple?.saddr}:${one.tuple?.sport}`);
+    }
+  })();
+  await run.ready;
+  const sources = [1, 2, 3, 4, 5].map((n) => `${net.v4}.9.${n}`);
+  await agent.ask('churn', { address: sources[0], port: PORT, sources, count: CONNECTIONS });
+  run.stop();
+  await reading;
+  const statistics = run.statistics();
+  expect(mixed.map(showTrace).slice(0, 5), `${mixed.length} of ${traces} traces, ${JSON.stringify(statistics)}`).toEqual([]);
+  expect(statistics.produced).toBe(statistics.delivered + statistics.ringFull + statistics.malformed);
+  // where nothing was lost, each connection has its own trace
+  if (statistics.ringFull + statistics.queueFull + statistics.trackFull === 0) expect(openings.size).toBe(CONNECTIONS);
+  expect(traces).toBeGreaterThan(CONNECTIONS);
+});

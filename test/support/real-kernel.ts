@@ -1,0 +1,36 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'vitest';
+import { Kallsyms, KernelBtf } from '#bpf-loader';
+import { Kernel } from '../../src/load/kernel.js';
+
+let running: Kernel | undefined;
+
+/** Skips the test where the running kernel has no BTF. */
+export function needBtf(ctx: TestContext): void {
+  ctx.skip(!existsSync('/sys/kernel/btf/vmlinux'), 'this kernel has no BTF (/sys/kernel/btf/vmlinux)');
+}
+
+/** The running kernel, read once for a file of tests; the test is skipped where it has no BTF. */
+export function readKernel(ctx: TestContext): Kernel {
+  needBtf(ctx);
+  running ??= Kernel.read();
+  return running;
+}
+
+/**
+ * The running kernel's types with symbols of the test's choice: lines as in /proc/kallsyms, so that addresses and
+ * compilers' suffixes are known.
+ */
+export function kernelWithSymbols(ctx: TestContext, lines: readonly string[]): Kernel {
+  const { btf } = readKernel(ctx);
+  const directory = mkdtempSync(join(tmpdir(), 'nettrace-kallsyms-'));
+  try {
+    const path = join(directory, 'kallsyms');
+    writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
+    return new Kernel(btf, Kallsyms.load(path));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
