@@ -42,6 +42,8 @@ export interface TraceStatistics {
 export interface AttachReport {
   outcomes: readonly AttachOutcome[];
   unavailable: readonly UnavailableProbe[];
+  /** What is limited here, in words for the user. */
+  warnings: readonly string[];
 }
 
 /** A run: an async iterable of finished traces. */
@@ -102,17 +104,17 @@ class Run implements TraceRun {
     });
   }
 
-  #start(): AttachReport {
+  async #start(): Promise<AttachReport> {
     const options = this.#options;
     const filter = parseFilter(options);
     let netns = 0;
     if (options.netns !== undefined) netns = netnsInode(options.netns);
     else if (options.netnsCurrent) netns = currentNetnsInode();
     checkInterface(filter, options.netns !== undefined);
-    requireTraceable();
+    const warnings = requireTraceable();
     const kernel = Kernel.read();
     const plan = planProbes(selectProbes(options.trace ?? [], kernel), kernel, options.ret ?? false);
-    const programs = AttachedPrograms.open(kernel, plan.probes, {
+    const programs = await AttachedPrograms.open(kernel, plan.probes, {
       filter,
       netns,
       wantMeta: options.detail ?? true,
@@ -134,7 +136,7 @@ class Run implements TraceRun {
     this.#timer = setInterval(() => this.#flush(), FLUSH_MS);
     if (options.signal?.aborted) this.stop();
     else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
-    return { outcomes: programs.outcomes, unavailable: plan.unavailable };
+    return { outcomes: programs.outcomes, unavailable: plan.unavailable, warnings };
   }
 
   #onBatch(batch: ArrayBuffer): void {
@@ -200,6 +202,7 @@ class Run implements TraceRun {
 
   async #shutDown(): Promise<void> {
     await this.ready;
+    await this.#programs?.detach();
     await this.#reader?.stop();
     clearInterval(this.#timer);
     this.#noticeLosses();

@@ -115,7 +115,11 @@ export class Assembler {
   #begin(raw: RawEvent, now: number): Working {
     if (this.#open.size >= this.#options.maxOpen) {
       const oldest = this.#open.values().next().value;
-      if (oldest) this.#close(oldest, oldest.endedAt ? 'freed' : 'age');
+      if (oldest) {
+        // what comes of it later has no trace any more
+        if (!oldest.endedAt) oldest.complete = false;
+        this.#close(oldest, oldest.endedAt ? 'freed' : 'age');
+      }
     }
     const trace: Working = {
       id: raw.traceId,

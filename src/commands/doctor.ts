@@ -38,10 +38,10 @@ function ofUnavailable({ definition, why }: UnavailableProbe): ProbeReport {
 }
 
 /** Attaches everything for a moment, to a filter that matches nothing. */
-function tryProbes(): ProbeReport[] {
+async function tryProbes(): Promise<ProbeReport[]> {
   const kernel = Kernel.read();
   const plan = planProbes(PROBES, kernel, false);
-  const programs = AttachedPrograms.open(kernel, plan.probes, {
+  const programs = await AttachedPrograms.open(kernel, plan.probes, {
     filter: parseFilter({ saddr: ['255.255.255.255'], daddr: ['0.0.0.0'], pid: 2 ** 31 - 1 }),
     netns: 1,
     wantMeta: false,
@@ -55,12 +55,12 @@ function tryProbes(): ProbeReport[] {
   }
 }
 
-function examine(): DoctorReport {
+async function examine(): Promise<DoctorReport> {
   const checks = runChecks();
   const report: DoctorReport = { ok: checks.every((c) => c.ok || !c.fatal), checks, probes: [] };
   if (!report.ok) return report;
   try {
-    report.probes = tryProbes();
+    report.probes = await tryProbes();
   } catch (error) {
     report.ok = false;
     report.error = error instanceof Error ? error.message : String(error);
@@ -138,8 +138,8 @@ function reportText(report: DoctorReport): string {
 }
 
 /** `nettrace doctor`: exit code 1 where tracing is impossible. */
-export function doctorCommand(options: JsonOption): void {
-  const report = examine();
+export async function doctorCommand(options: JsonOption): Promise<void> {
+  const report = await examine();
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
   if (!report.ok) process.exitCode = 1;
 }

@@ -111,6 +111,7 @@ async function printTraces(
   });
   const say = (line: string) => (options.json ? process.stderr.write(line) : writer.write(line));
   try {
+    for (const warning of report.warnings) process.stderr.write(`nettrace: warning: ${printable(warning)}\n`);
     if (options.verbose) process.stderr.write(attachText(report));
     await say('begin trace...\n');
     for await (const one of run) {

@@ -20,7 +20,7 @@ export class Kernel {
 
   /** symbol+0xoffset, with [module] behind it; the address in hexadecimal where no symbol has it. */
   symbolText(address: bigint): string {
-    const found = this.symbols.resolve(address);
+    const found = this.symbols.hidden ? null : this.symbols.resolve(address);
     if (!found) return `0x${address.toString(16)}`;
     const text = `${found.name}+0x${found.offset.toString(16)}`;
     return found.module ? `${text} [${found.module}]` : text;

@@ -6,16 +6,8 @@ import { LITTLE } from '../decode/byte-order.js';
 import { NettraceError } from '../errors.js';
 import { LateOptions, LossCause, TrackedSkb } from '../generated/layout.js';
 import type { PlannedProbe } from './attach-plan.js';
-import {
-  type AttachOutcome,
-  attachFunctions,
-  attachTracepoints,
-  BACKENDS,
-  type Backend,
-  chooseAutoload,
-  type KernelFeatures,
-  probeFeatures,
-} from './backends.js';
+import { Attacher } from './attacher.js';
+import { type AttachOutcome, BACKENDS, type Backend, chooseAutoload, probeFeatures } from './backends.js';
 import { type ConfigInput, writeConfig } from './config-data.js';
 import type { Kernel } from './kernel.js';
 
@@ -62,21 +54,23 @@ function attachOrder(probe: PlannedProbe): number {
 export class AttachedPrograms {
   readonly outcomes: AttachOutcome[] = [];
   readonly #object: BpfObject;
+  readonly #attacher: Attacher;
   readonly #losses: BpfMap;
   readonly #tracked: BpfMap;
   readonly #late: BpfMap;
   #swept = 0n;
   #checkReuse = false;
 
-  private constructor(object: BpfObject) {
+  private constructor(object: BpfObject, attacher: Attacher) {
     this.#object = object;
+    this.#attacher = attacher;
     this.#losses = object.map('losses');
     this.#tracked = object.map('tracked');
     this.#late = object.map('.data.late');
   }
 
   /** Opens, loads and attaches. Throws NettraceError where the kernel refuses the programs or nothing could be attached. */
-  static open(kernel: Kernel, probes: readonly PlannedProbe[], input: OpenInput): AttachedPrograms {
+  static async open(kernel: Kernel, probes: readonly PlannedProbe[], input: OpenInput): Promise<AttachedPrograms> {
     const object = BpfObject.open(objectPath(), { name: 'nettrace' });
     try {
       const features = probeFeatures(kernel.btf.enumValues('bpf_attach_type'), kernel.btf.enumValues('bpf_func_id'));
@@ -90,8 +84,8 @@ export class AttachedPrograms {
       } catch (error) {
         explainLoadFailure(error);
       }
-      const programs = new AttachedPrograms(object);
-      programs.#attach(probes, input.backend, features);
+      const programs = new AttachedPrograms(object, new Attacher(object, features));
+      await programs.#attach(probes, input.backend);
       return programs;
     } catch (error) {
       object.close();
@@ -104,18 +98,19 @@ export class AttachedPrograms {
     return !this.outcomes.some((o) => o.backend && o.backend !== 'tracepoint');
   }
 
-  #attach(probes: readonly PlannedProbe[], backend: Backend | undefined, features: KernelFeatures): void {
+  async #attach(probes: readonly PlannedProbe[], backend: Backend | undefined): Promise<void> {
     const ordered = [...probes].sort((a, b) => attachOrder(a) - attachOrder(b));
     const functions = ordered.filter((p) => !p.isTracepoint);
     const tracepoints = ordered.filter((p) => p.isTracepoint);
-    this.outcomes.push(...attachFunctions(this.#object, functions, backend ? [backend] : BACKENDS, features));
+    this.outcomes.push(...(await this.#attacher.attachFunctions(functions, backend ? [backend] : BACKENDS)));
     const attached = new Set(this.outcomes.filter((o) => o.backend).map((o) => o.probe.definition.name));
     this.#checkReuse = !attached.has('__kfree_skb');
     this.#writeLate();
-    this.outcomes.push(...attachTracepoints(this.#object, tracepoints, attached));
+    this.outcomes.push(...(await this.#attacher.attachTracepoints(tracepoints, attached)));
     // a backend that was asked for and that took nothing is a failure, though tracepoints would be there
     const forced = backend !== undefined && backend !== 'tracepoint' && functions.length > 0;
-    if (!this.outcomes.some((o) => o.backend) || (forced && this.tracepointsOnly)) throw nothingAttached(this.outcomes, backend);
+    if (!this.outcomes.some((o) => o.backend) || (forced && this.tracepointsOnly))
+      throw nothingAttached(this.outcomes, backend);
   }
 
   #writeLate(): void {
@@ -161,6 +156,11 @@ export class AttachedPrograms {
     if (swept === 0n) return;
     this.#swept += swept;
     this.#writeLate();
+  }
+
+  /** Ends the producing; what is in the ring buffer can still be read, and the counts are final. */
+  async detach(): Promise<void> {
+    await this.#attacher.detach();
   }
 
   close(): void {

@@ -143,14 +143,14 @@ function symbolsVisible(): boolean {
 }
 
 function checkKallsyms(): Check {
-  if (symbolsVisible()) return { name: 'kallsyms', ok: true, fatal: true, text: 'addresses are visible' };
+  if (symbolsVisible()) return { name: 'kallsyms', ok: true, fatal: false, text: 'addresses are visible' };
+  const restrict = readText('/proc/sys/kernel/kptr_restrict') || 'unknown';
   return {
     name: 'kallsyms',
     ok: false,
-    fatal: true,
-    text: `kernel addresses are hidden (kernel.kptr_restrict is ${readText('/proc/sys/kernel/kptr_restrict') || 'unknown'}): where a packet was dropped could not be said`,
-    advice:
-      'sysctl kernel.kptr_restrict=1, and run it as root or with CAP_SYSLOG; kptr_restrict=0 with perf_event_paranoid<=1 works without',
+    fatal: false,
+    text: `kernel addresses are hidden (kernel.kptr_restrict is ${restrict}): places of drops are shown as plain addresses`,
+    advice: 'run it as root or add CAP_SYSLOG, with kernel.kptr_restrict at 0 or 1',
   };
 }
 
@@ -183,8 +183,14 @@ export function runChecks(): Check[] {
   return [...checks, checkVersion(), checkBtf(), checkCapabilities(), checkLockdown(), checkKallsyms(), checkTracefs()];
 }
 
-/** Throws NettraceError for the first thing that makes tracing impossible. */
-export function requireTraceable(): void {
-  const failed = runChecks().find((c) => !c.ok && c.fatal);
+/**
+ * Throws NettraceError for the first thing that makes tracing impossible. Returns what a user should know of what is
+ * only limited.
+ */
+export function requireTraceable(): string[] {
+  const checks = runChecks();
+  const failed = checks.find((c) => !c.ok && c.fatal);
   if (failed) throw new NettraceError(`cannot trace: ${failed.text}`, failed.advice ? { advice: failed.advice } : {});
+  // tracefs is named by doctor alone: tracing does without it
+  return checks.filter((c) => !c.ok && c.name !== 'tracefs').map((c) => `${c.text} (${c.advice})`);
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Recording, record } from '../support/kernel-recording.js';
 import { showTrace } from '../support/kernel-match.js';
-import { Topology } from '../support/kernel-topology.js';
+import { Topology, until } from '../support/kernel-topology.js';
 
 const EMULATED = process.env.NETTRACE_VM !== undefined;
 const DATAGRAMS = EMULATED ? 2_000 : 20_000;
@@ -19,11 +19,11 @@ beforeAll(async () => {
   const socket = await agent.bound(address, PORT, 'SOCK_DGRAM');
   await socket.call('connect', [address, PORT]);
   // a few probes: they attach quickly, and a packet fills the buffer all the same
-  const options = { trace: ['life', 'udp', 'link', '__ip_local_out', 'ip_rcv'], addr: net.nets, bufferBytes: 4096 };
-  recording = await record(options, async () => {
+  const options = { trace: ['life', 'udp', 'link', '__ip_local_out', 'ip_rcv'], addr: net.nets, bufferBytes: 4096, ageMs: 300 };
+  recording = await record(options, async (traces) => {
     await socket.call('send', 'one that is seen whole');
     await socket.call('recv', 100);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await until('the first datagram is through', () => traces.length > 0);
     await agent.ask('flood', { name: socket.name, count: DATAGRAMS, size: 20 });
   });
 });

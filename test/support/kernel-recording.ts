@@ -53,16 +53,13 @@ export class Recording {
   readonly statistics: TraceStatistics;
   /** How each probe that could be attached was, by name. */
   readonly backends: ReadonlyMap<string, string>;
-  /** How each probe was attached, by its name. */
-  readonly backends: ReadonlyMap<string, string>;
   readonly attached: ReadonlySet<string>;
   /** False where only tracepoints could be attached. */
   readonly hasFunctions: boolean;
 
   constructor(traces: readonly SkbTrace[], statistics: TraceStatistics, backends: ReadonlyMap<string, string>) {
-    this.traces = traces;
+    this.traces = traces.toSorted((a, b) => a.start - b.start);
     this.statistics = statistics;
-    this.backends = backends;
     this.backends = backends;
     this.attached = new Set(backends.keys());
     this.hasFunctions = [...backends.values()].some((backend) => backend !== 'tracepoint');
@@ -88,8 +85,8 @@ export class Recording {
   }
 }
 
-/** Traces while `play` runs. */
-export async function record(options: TraceOptions, play: () => Promise<void>): Promise<Recording> {
+/** Traces while `play` runs; it sees what has come so far. */
+export async function record(options: TraceOptions, play: (traces: readonly SkbTrace[]) => Promise<void>): Promise<Recording> {
   const run = trace(options);
   try {
     const { outcomes } = await run.ready;
@@ -98,7 +95,7 @@ export async function record(options: TraceOptions, play: () => Promise<void>): 
       for await (const one of run) traces.push(one);
     })();
     try {
-      await play();
+      await play(traces);
     } finally {
       run.stop();
     }

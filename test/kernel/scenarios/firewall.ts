@@ -46,7 +46,7 @@ export const nftDrop: Scenario = {
         functions: [
           { func: 'ip_local_deliver', skb: 'p' },
           { func: 'nf_hook_slow', skb: 'p', note: 'packet is dropped by netfilter (NF_DROP)', with: { netfilter: { family: 'ipv4', hook: 'INPUT' } } },
-          { func: 'nft_do_chain', skb: 'p', note: 'packet is dropped by an nftables rule', with: { netfilter: expect.objectContaining({ table: TABLE, chain: CHAIN }) } },
+          { func: 'nft_do_chain', skb: 'p', note: /packet is (dropped|taken) by an nftables rule/, with: { netfilter: expect.objectContaining({ table: TABLE, chain: CHAIN }) } },
           drop,
         ],
         tracepoints: [{ func: 'netif_receive_skb', skb: 'p' }, drop],

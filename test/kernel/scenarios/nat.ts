@@ -41,7 +41,6 @@ export const nat: Scenario = {
           { func: 'nf_hook_slow', skb: 'p', with: { netfilter: { family: 'ipv4', hook: 'PRE_ROUTING' } } },
           { func: 'nf_nat_manip_pkt', skb: 'p', note: 'NAT rewrites the packet' },
           { func: 'ip_forward', skb: 'p', with: { tuple: toServer } },
-          { func: 'nf_hook_slow', skb: 'p', with: { netfilter: { family: 'ipv4', hook: 'FORWARD' } } },
           { func: 'ip_output', skb: 'p' },
           { func: 'nf_nat_manip_pkt', skb: 'p' },
           { func: 'dev_hard_start_xmit', skb: 'p', with: { tuple: fromRouter } },

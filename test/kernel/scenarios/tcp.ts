@@ -34,7 +34,7 @@ function on(name: string, ...funcs: (string | Step)[]): Step[] {
 
 const OUT_4 = ['__ip_queue_xmit', '__ip_local_out', 'ip_output', 'ip_finish_output', 'ip_finish_output2', '__dev_queue_xmit'];
 const IN_4 = ['__netif_receive_skb_core', 'ip_rcv', 'ip_local_deliver', 'ip_local_deliver_finish', 'tcp_v4_rcv'];
-const OUT_6 = ['__ip6_local_out', 'ip6_output', 'ip6_finish_output2', '__dev_queue_xmit'];
+const OUT_6 = ['ip6_xmit', 'ip6_output', 'ip6_finish_output2', '__dev_queue_xmit'];
 const IN_6 = ['__netif_receive_skb_core', 'ipv6_rcv', 'ip6_input', 'tcp_v6_rcv'];
 const TRACEPOINTS: Step[] = on('sent', 'net_dev_queue', 'net_dev_start_xmit', 'netif_rx', SENT_TRACEPOINT, 'netif_receive_skb');
 

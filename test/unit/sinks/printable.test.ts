@@ -8,7 +8,7 @@ describe('printable', () => {
     ['a\tb\r\n', 'a\\x09b\\x0d\\x0a'],
     ['\x00\x7f', '\\x00\\x7f'],
     ['\x9b31m', '\\x9b31m'],
-    ['\u2028\u202e\u2066', '\\u2028\\u202e\\u2066'],
+    ['\u061c\u2028\u202e\u2066', '\\u061c\\u2028\\u202e\\u2066'],
     ['eth0', 'eth0'],
     ['café 日本 🐙', 'café 日本 🐙'],
   ])('makes %j %s', (text, expected) => {

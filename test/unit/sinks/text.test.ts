@@ -205,7 +205,7 @@ describe('names from outside', () => {
     });
     const text = format([event], { detail: true });
     expect(text).toContain('[evil\\x1b[2J-0]');
-    expect(text).toContain('[a\\x0ab ]');
+    expect(text).toContain('[a\\x0ab]');
     expect(text).toContain('*iptables table:\\x1b]0;title\\x07, chain:\\u202egnp*');
   });
 

@@ -1,0 +1,134 @@
+import { lchownSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SkbTrace } from '../../dist/index.js';
+import type { Agent } from '../support/kernel-agent.js';
+import { Cli } from '../support/kernel-cli.js';
+import { Topology, until } from '../support/kernel-topology.js';
+
+const NOBODY = 65534;
+/** Tracepoints alone: they are on every kernel, and attach at once. */
+const QUICK = ['-t', 'net_dev_queue,netif_receive_skb'];
+
+const net = new Topology();
+const ADDRESS = `${net.v4}.9.1`;
+const MINE = ['--addr', ADDRESS, ...QUICK];
+const folder = mkdtempSync(join(tmpdir(), 'nettrace-cli-'));
+let agent: Agent;
+
+beforeAll(async () => {
+  net.add('solo');
+  net.ip('solo', `address add ${ADDRESS}/24 dev lo`);
+  agent = await net.agent('solo');
+});
+afterAll(async () => {
+  await net.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Each ping is two packets: over the loopback one trace for each. */
+async function ping(count = 1): Promise<void> {
+  const { status } = await agent.run(['ping', '-c', String(count), '-i', '0.2', '-W', '20', ADDRESS]);
+  expect(status).toBe(0);
+}
+
+describe('nettrace --json', () => {
+  it('writes lines that the schema describes, and nothing else, and ends at Ctrl-C with a summary', async () => {
+    const cli = await new Cli(['--json', ...MINE]).ready();
+    await ping(2);
+    await until('the traces of two pings', () => cli.lines().length >= 4);
+    const { code, stdout, stderr } = await cli.interrupt();
+    expect(code).toBe(0);
+    const schema = JSON.parse(readFileSync(new URL('../../schema/trace.schema.json', import.meta.url), 'utf8'));
+    const validate = new Ajv2020({ strict: false }).compile(schema);
+    expect(stdout.endsWith('\n')).toBe(true);
+    for (const line of stdout.trimEnd().split('\n')) {
+      const one = JSON.parse(line) as SkbTrace;
+      expect(validate(one), `${JSON.stringify(validate.errors)}\n${line}`).toBe(true);
+      expect(one).toMatchObject({ v: 1, proto: 'icmp', tuple: { saddr: ADDRESS, daddr: ADDRESS } });
+    }
+    expect(stderr).toMatch(/^begin trace\.\.\.\nend trace\.\.\.\n/);
+    expect(stderr).toMatch(/4 packets/);
+  });
+
+  it('ends quietly when nobody reads any more', async () => {
+    const cli = await new Cli(['--json', ...MINE]).ready();
+    await ping();
+    await until('a first line', () => cli.lines().length > 0);
+    cli.process.stdout.destroy();
+    await ping();
+    const { code, stderr } = await cli.ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^begin trace\.\.\.\n(end trace\.\.\.\n)?$/) });
+  });
+});
+
+describe('nettrace', () => {
+  it('prints blocks between begin and end, and ends after -c packets', async () => {
+    const cli = await new Cli(['-c', '3', ...MINE]).ready();
+    await ping(2);
+    const { code, stdout } = await cli.ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^begin trace\.\.\.\n/);
+    expect(stdout).toMatch(/end trace\.\.\.\n$/);
+    expect(stdout.match(/^\*+ [0-9a-f,]+ \*+$/gm)).toHaveLength(3);
+    expect(stdout).toMatch(/^\[\d+\.\d{6}\] \[net_dev_queue {7}\] ICMP: /m);
+  });
+
+  it('writes to a file that only its owner can read', async () => {
+    const file = join(folder, 'out.json');
+    writeFileSync(file, 'old', { mode: 0o644 });
+    const cli = await new Cli(['--json', '-c', '2', '-o', file, ...MINE]).ready();
+    await ping();
+    const { code, stdout } = await cli.ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as SkbTrace).proto)).toEqual(['icmp', 'icmp']);
+  });
+
+  it("does not follow another user's symbolic link", async () => {
+    const target = join(folder, 'target');
+    const link = join(folder, 'link');
+    writeFileSync(target, 'untouched');
+    symlinkSync(target, link);
+    lchownSync(link, NOBODY, NOBODY);
+    const { code, stderr } = await new Cli(['-o', link, ...MINE]).ended;
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('symbolic link of another user') });
+    expect(readFileSync(target, 'utf8')).toBe('untouched');
+  });
+
+  it.each([
+    [['-t', 'no_such_function'], "unknown function or group 'no_such_function'"],
+    [['--netns', 'no-such-namespace'], "there is no network namespace 'no-such-namespace'"],
+    [['--ifname', 'no-such-if'], "there is no interface 'no-such-if'"],
+  ])('refuses %j', async (words, message) => {
+    const { code, stdout, stderr } = await new Cli(words).ended;
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('nettrace as another user', () => {
+  const as = (...capabilities: string[]) => {
+    const list = capabilities.map((name) => `+${name}`).join(',');
+    const sets = capabilities.length ? [`--inh-caps=${list}`, `--ambient-caps=${list}`] : [];
+    return ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...sets];
+  };
+
+  it('names the capabilities that are missing', async () => {
+    const { code, stdout, stderr } = await new Cli(MINE, as()).ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    for (const name of ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN']) expect(stderr).toContain(name);
+  });
+
+  it('works with exactly those, where kernel addresses are shown', async (ctx) => {
+    if (readFileSync('/proc/sys/kernel/kptr_restrict', 'utf8').trim() !== '0') ctx.skip('kernel.kptr_restrict hides addresses here');
+    const cli = new Cli(['--json', '-c', '2', ...MINE], as('bpf', 'perfmon', 'net_admin'));
+    await cli.ready();
+    await ping();
+    expect(await cli.ended).toMatchObject({ code: 0 });
+    expect(cli.lines()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { Cli } from '../support/kernel-cli.js';
+import { Topology, until } from '../support/kernel-topology.js';
+
+/** Ids of the BPF objects that a process holds: `prog_id` or `link_id`. */
+function heldIds(pid: number, what: string): number[] {
+  const folder = `/proc/${pid}/fdinfo`;
+  const texts = readdirSync(folder).map((fd) => readFileSync(`${folder}/${fd}`, 'utf8'));
+  return texts.flatMap((text) => [...text.matchAll(new RegExp(`^${what}:\\s*(\\d+)$`, 'gm'))].map((match) => Number(match[1])));
+}
+
+function existingIds(kind: 'prog' | 'link'): Map<number, string> {
+  const list = JSON.parse(execFileSync('bpftool', ['-j', kind, 'list'], { encoding: 'utf8' })) as { id: number; name?: string }[];
+  return new Map(list.map(({ id, name }) => [id, name ?? '']));
+}
+
+it('SIGKILL leaves no program and no link behind', async () => {
+  const net = new Topology();
+  const cli = await new Cli(['--json', '--addr', net.nets.join(',')]).ready();
+  const programs = [...new Set(heldIds(cli.process.pid!, 'prog_id'))];
+  const links = heldIds(cli.process.pid!, 'link_id');
+  const before = existingIds('prog');
+  expect(programs.length).toBeGreaterThan(0);
+  expect(programs.map((id) => before.get(id))).toEqual(programs.map(() => expect.stringMatching(/^on_/)));
+  cli.process.kill('SIGKILL');
+  await cli.ended;
+  // probes are detached one by one after the process has gone
+  await until('all programs and links are gone', () => {
+    const left = [existingIds('prog'), existingIds('link')];
+    return ![programs, links].some((ids, i) => ids.some((id) => left[i]!.has(id)));
+  }, 90);
+  await net.close();
+});
