@@ -160,7 +160,7 @@ class Run implements TraceRun {
     const lost = this.#lastCounts.ringFull + this.#decoder.malformed;
     if (lost === this.#lost) return;
     this.#lost = lost;
-    this.#assembler?.markIncomplete();
+    this.#assembler?.markIncomplete(Number(process.hrtime.bigint()));
   }
 
   #deliver(open: OpenTrace): void {

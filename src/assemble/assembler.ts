@@ -52,6 +52,7 @@ export class Assembler {
   /** Traces whose skbs are all freed, in that order. */
   #ending: Working[] = [];
   #nextAgeCheck = 0;
+  #lostUntil = 0;
 
   constructor(options: AssemblerOptions) {
     this.#options = options;
@@ -85,8 +86,12 @@ export class Assembler {
     this.#follow(trace, raw, now);
   }
 
-  /** Something was lost: what is open now may lack events. */
-  markIncomplete(): void {
+  /**
+   * Something was lost up to `time` (nanoseconds of CLOCK_MONOTONIC): what is open may lack events, and so may traces whose
+   * first records still wait to be read.
+   */
+  markIncomplete(time: number): void {
+    this.#lostUntil = time;
     for (const trace of this.#open.values()) trace.complete = false;
   }
 
@@ -125,7 +130,7 @@ export class Assembler {
       id: raw.traceId,
       skbs: [],
       events: [],
-      complete: (raw.flags & EventFlag.firstSight) !== 0,
+      complete: (raw.flags & EventFlag.firstSight) !== 0 && raw.time > this.#lostUntil,
       closed: 'end',
       live: new Set(),
       lastArrival: now,

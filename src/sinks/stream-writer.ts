@@ -29,6 +29,7 @@ export class StreamWriter implements Writer {
   /** Throws NettraceError where an earlier write failed. */
   async write(text: string): Promise<void> {
     if (this.#failure) throw this.#failure;
+    if (this.#stream.destroyed) this.closed = true;
     if (this.closed) return;
     if (this.#stream.write(text)) return;
     await new Promise<void>((resolve) => {

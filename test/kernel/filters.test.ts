@@ -44,7 +44,7 @@ async function recordAll(list: [string, TraceOptions][], play: () => Promise<voi
 
 beforeAll(async () => {
   net.add('client', 'server');
-  net.join({ node: 'client', ifname: 'c0', addresses: [`${CLIENT}/24`] }, { node: 'server', ifname: 's0', addresses: [`${SERVER}/24`] });
+  await net.join({ node: 'client', ifname: 'c0', addresses: [`${CLIENT}/24`] }, { node: 'server', ifname: 's0', addresses: [`${SERVER}/24`] });
   const [client, server] = [await net.agent('client'), await net.agent('server')];
   await recordAll(Object.entries(filters(client.pid)), async () => {
     const listener = await server.listen(SERVER, PORT);

@@ -69,20 +69,21 @@ export class Topology {
       const name = this.namespace(node);
       ip([`netns add ${name}`]);
       this.#namespaces.push(name);
-      // no duplicate address detection: an address is there at once
       ip(['link set lo up'], name);
-      const sysctl = 'net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0';
-      spawnSync('ip', ['netns', 'exec', name, 'sysctl', '-qw', ...sysctl.split(' ')]);
     }
   }
 
-  /** Joins two nodes by a veth pair. */
-  join(left: Link, right: Link): void {
+  /** Joins two nodes by a veth pair, and waits until both ends can send: before that the kernel drops silently. */
+  async join(left: Link, right: Link): Promise<void> {
     const [a, b] = [this.namespace(left.node), this.namespace(right.node)];
     ip([`link add ${left.ifname} netns ${a} type veth peer name ${right.ifname} netns ${b}`]);
     for (const { node, ifname, addresses } of [left, right]) {
       const lines = addresses.map((address) => `address add ${address} dev ${ifname}${address.includes(':') ? ' nodad' : ''}`);
       ip([...lines, `link set ${ifname} up`], this.namespace(node));
+    }
+    for (const { node, ifname } of [left, right]) {
+      const words = ['-n', this.namespace(node), 'link', 'show', ifname];
+      await until(`${ifname} is up`, () => spawnSync('ip', words, { encoding: 'utf8' }).stdout.includes('state UP'));
     }
   }
 

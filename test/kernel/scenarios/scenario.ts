@@ -35,15 +35,15 @@ export async function buildStage(): Promise<Stage> {
   const address6 = (end: string) => `${net.v6}::${end}`;
   try {
     net.add('client', 'server', 'router');
-    net.join(
+    await net.join(
       { node: 'client', ifname: 'c0', addresses: [`${address('1.1')}/24`, `${address6('1:1')}/112`] },
       { node: 'server', ifname: 's0', addresses: [`${address('1.2')}/24`, `${address6('1:2')}/112`] },
     );
-    net.join(
+    await net.join(
       { node: 'client', ifname: 'c1', addresses: [`${address('2.1')}/24`] },
       { node: 'router', ifname: 'r0', addresses: [`${address('2.254')}/24`] },
     );
-    net.join(
+    await net.join(
       { node: 'router', ifname: 'r1', addresses: [`${address('3.254')}/24`] },
       { node: 'server', ifname: 's1', addresses: [`${address('3.2')}/24`] },
     );

@@ -20,7 +20,7 @@ describe('a line of JSON', () => {
         expect(line.slice(0, -1)).not.toMatch(/\p{Cc}/u);
         expect(JSON.parse(line).events[0].comm).toBe(comm);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 

@@ -37,15 +37,22 @@ describe('writing to standard output', () => {
   });
 
   it('ends quietly when the reader has gone', async () => {
-    const reader = spawn('true', { stdio: ['pipe', 'ignore', 'ignore'] });
+    const reader = spawn('sh', ['-c', 'exec 0<&-; echo gone; exec sleep 60'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    await once(reader.stdout, 'data');
     const writer = writerTo(reader.stdin);
-    await once(reader, 'close');
-    for (let i = 0; i < 100 && !writer.closed; i++) {
-      await writer.write('x'.repeat(10_000));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await writer.write('begin trace...\n');
+    await writer.write('x'.repeat(100_000));
     expect(writer.closed).toBe(true);
     await writer.write('more');
+    reader.kill('SIGKILL');
+  });
+
+  it('to a stream that was closed before is an end too', async () => {
+    const stream = new PassThrough();
+    stream.destroy();
+    const writer = writerTo(stream);
+    await writer.write('x');
+    expect(writer.closed).toBe(true);
   });
 
   it('does not wait for ever when the reader goes while the pipe is full', async () => {
@@ -61,7 +68,7 @@ describe('writing to standard output', () => {
     ctx.skip(!existsSync('/dev/full'), 'there is no /dev/full');
     const stream = createWriteStream('/dev/full');
     const writer = writerTo(stream);
-    const failed = once(stream, 'close');
+    const failed = new Promise((resolve) => stream.on('close', resolve));
     await writer.write('one');
     await failed;
     await expect(writer.write('two')).rejects.toThrow('cannot write to standard output: the disk is full');

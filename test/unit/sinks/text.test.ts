@@ -217,7 +217,7 @@ describe('names from outside', () => {
         expect(text.split('\n')).toHaveLength(4);
         expect([...text].filter((c) => c !== '\n' && /\p{Cc}/u.test(c))).toEqual([]);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 });
