@@ -117,6 +117,7 @@ struct sk_buff {
 	unsigned int len;
 	unsigned int data_len;
 	__be16 protocol;
+	__u16 inner_network_header;
 	__u16 transport_header;
 	__u16 network_header;
 	__u16 mac_header;

@@ -9,6 +9,7 @@
 #include "kernel_types.h"
 #include "config.h"
 #include "event.h"
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 struct tracked_skb {
@@ -79,14 +80,15 @@ static __always_inline void set_fingerprint(struct tracked_skb *t, const struct 
  * Are these the contents of another packet than the one that was tracked at this address? Asked only where not
  * all frees are probed. NAT keeps the sequence number and the IP id; a tunnel changes the protocol.
  */
-static __always_inline bool is_other_packet(const struct tracked_skb *t, const struct event_packet *pkt)
+static __always_inline bool is_other_packet(const struct tracked_skb *t, const struct event_packet *pkt,
+					    const struct sk_buff *skb)
 {
 	if (!t->l4_proto)
 		return false;
 	if (!pkt->l3_proto)
 		return true; /* no packet of IP or ARP at all: of a local socket, for example */
-	if (t->l4_proto != pkt->l4_proto)
-		return false;
+	if (t->l4_proto != pkt->l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */
+		return t->l4_proto == IPPROTO_TCP && !BPF_CORE_READ(skb, inner_network_header);
 	if (pkt->l4_proto == IPPROTO_TCP)
 		return t->seq != pkt->seq ||
 		       (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);

@@ -173,7 +173,7 @@ static __always_inline void handle_visit(struct call *call)
 	}
 	hit.now = bpf_ktime_get_ns();
 	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT &&
-	    !(flags & SPEC_NO_PARSE) && is_other_packet(tracked_skb, &pkt)) {
+	    !(flags & SPEC_NO_PARSE) && is_other_packet(tracked_skb, &pkt, skb)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;

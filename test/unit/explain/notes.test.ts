@@ -67,8 +67,8 @@ describe('a return rule', () => {
     [{ gt: 0, lt: 10 }, [1n, 9n], [0n, 10n]],
     [{ mask: 0xff, eq: 0 }, [0n, 0x100n, -0x10000n], [1n, 0x101n]],
     [{ mask: 0x0f, eq: 1 }, [1n, 0x11n], [0x10n]],
-  ] satisfies [ReturnCondition, bigint[], bigint[]][])('with %j holds for %s and not for %s', (ctx_when, yes, no) => {
-    const outcome = attached(probe(ctx_when, 'x'), 0, 'int');
+  ] satisfies [ReturnCondition, bigint[], bigint[]][])('with %j holds for %s and not for %s', (when, yes, no) => {
+    const outcome = attached(probe(when, 'x'), 0, 'int');
     const noKernel = undefined as never; // the text holds no value: nothing is asked of the kernel
     for (const value of yes) expect(returnNote(outcome, value, noKernel)?.text).toBe('x');
     for (const value of no) expect(returnNote(outcome, value, noKernel)).toBeUndefined();
