@@ -14,6 +14,7 @@ struct filter_net {
 	unsigned char addr[16]; /* network order; IPv4 in the first 4 bytes */
 	unsigned char mask[16];
 	unsigned int l3_proto; /* ethertype */
+	unsigned int reserved;
 };
 
 struct filter_range {

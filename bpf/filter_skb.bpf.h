@@ -11,66 +11,78 @@
 
 const volatile struct trace_config config = {};
 
-static __always_inline bool net_matches(const volatile struct filter_net *net, const unsigned char *addr)
+/*
+ * The tests below compute instead of branching: each branch doubles what the verifier walks through, and a filter of two
+ * nets was too much for the one of 5.10. forget() keeps the compiler from finding the branches again.
+ */
+static __always_inline u64 forget(u64 value)
 {
-	const volatile u32 *want = (const volatile u32 *)net->addr;
-	const volatile u32 *mask = (const volatile u32 *)net->mask;
-	const u32 *have = (const u32 *)addr;
-
-	return (have[0] & mask[0]) == want[0] && (have[1] & mask[1]) == want[1] && (have[2] & mask[2]) == want[2] &&
-	       (have[3] & mask[3]) == want[3];
+	asm volatile("" : "+r"(value));
+	return value;
 }
 
-/* ARP carries IPv4 addresses: an IPv4 filter matches it. */
-static __always_inline bool family_matches(const volatile struct filter_net *net, u16 l3_proto)
+/* 1 if the value is zero, else 0. */
+static __always_inline u64 is_zero(u64 value)
 {
-	return net->l3_proto == l3_proto || (net->l3_proto == ETH_P_IP && l3_proto == ETH_P_ARP);
+	return forget(~(value | -value)) >> 63;
 }
 
-static __always_inline bool addr_in(const volatile struct filter_net *nets, u32 count, const unsigned char *addr,
-				    u16 l3_proto)
+/* ARP carries IPv4 addresses: an IPv4 filter matches it. `family` is an ethertype, ARP's taken as IPv4's. */
+static __always_inline u64 addr_in(const volatile struct filter_net *nets, u32 count, const unsigned char *addr,
+				   u64 family)
 {
+	const u64 *have = (const u64 *)addr;
+	u64 found = 0;
 	u32 i;
 
 	for (i = 0; i < MAX_NETS; i++) {
+		const volatile u64 *want = (const volatile u64 *)nets[i].addr;
+		const volatile u64 *mask = (const volatile u64 *)nets[i].mask;
+
 		if (i >= count)
 			break;
-		if (family_matches(&nets[i], l3_proto) && net_matches(&nets[i], addr))
-			return true;
+		found |= is_zero(((have[0] & mask[0]) ^ want[0]) | ((have[1] & mask[1]) ^ want[1]) |
+				 (family ^ nets[i].l3_proto));
 	}
-	return false;
+	return found;
 }
 
-static __always_inline bool port_in(const volatile struct filter_range *ranges, u32 count, u16 port)
+static __always_inline u64 port_in(const volatile struct filter_range *ranges, u32 count, u64 port)
 {
+	u64 found = 0;
 	u32 i;
 
 	for (i = 0; i < MAX_PORT_RANGES; i++) {
+		u64 low = ranges[i].low, high = ranges[i].high;
+
 		if (i >= count)
 			break;
-		if (port >= ranges[i].low && port <= ranges[i].high)
-			return true;
+		/* neither difference is negative */
+		found |= forget(~((port - low) | (high - port))) >> 63;
 	}
-	return false;
+	return found;
 }
 
-static __always_inline bool flags_match(const volatile struct filter_config *f, u8 flags)
+static __always_inline u64 flags_match(const volatile struct filter_config *f, u64 flags)
 {
+	u64 found = 0;
 	u32 i;
 
 	for (i = 0; i < MAX_FLAG_SETS; i++) {
+		u64 set = f->flags[i];
+
 		if (i >= f->flags_count)
 			break;
-		if ((flags & f->flags[i]) == f->flags[i])
-			return true;
+		found |= is_zero((flags & set) ^ set);
 	}
-	return false;
+	return found;
 }
 
 /* What the packet itself says. The tests that turn most packets away come first. */
 static __always_inline bool packet_matches(const struct event_packet *pkt)
 {
 	const volatile struct filter_config *f = &config.filter;
+	u64 family = pkt->l3_proto;
 
 	if (f->l3_proto && pkt->l3_proto != f->l3_proto)
 		return false;
@@ -81,20 +93,22 @@ static __always_inline bool packet_matches(const struct event_packet *pkt)
 			return false;
 		if (!pkt->sport && !pkt->dport)
 			return false; /* a later fragment */
-		if (f->port_count && !port_in(f->port, f->port_count, pkt->sport) &&
-		    !port_in(f->port, f->port_count, pkt->dport))
+		if (f->port_count &&
+		    !(port_in(f->port, f->port_count, pkt->sport) | port_in(f->port, f->port_count, pkt->dport)))
 			return false;
 		if (f->sport_count && !port_in(f->sport, f->sport_count, pkt->sport))
 			return false;
 		if (f->dport_count && !port_in(f->dport, f->dport_count, pkt->dport))
 			return false;
 	}
-	if (f->addr_count && !addr_in(f->addr, f->addr_count, pkt->saddr, pkt->l3_proto) &&
-	    !addr_in(f->addr, f->addr_count, pkt->daddr, pkt->l3_proto))
+	if (family == ETH_P_ARP)
+		family = ETH_P_IP;
+	if (f->addr_count && !(addr_in(f->addr, f->addr_count, pkt->saddr, family) |
+			       addr_in(f->addr, f->addr_count, pkt->daddr, family)))
 		return false;
-	if (f->saddr_count && !addr_in(f->saddr, f->saddr_count, pkt->saddr, pkt->l3_proto))
+	if (f->saddr_count && !addr_in(f->saddr, f->saddr_count, pkt->saddr, family))
 		return false;
-	if (f->daddr_count && !addr_in(f->daddr, f->daddr_count, pkt->daddr, pkt->l3_proto))
+	if (f->daddr_count && !addr_in(f->daddr, f->daddr_count, pkt->daddr, family))
 		return false;
 	if (f->flags_count && (pkt->l4_proto != IPPROTO_TCP || !flags_match(f, pkt->tcp_flags)))
 		return false;

@@ -136,12 +136,27 @@ static __always_inline void begin_trace(const struct call *call, struct hit *hit
 	}
 }
 
+/* What the headers say. */
+struct sight {
+	struct event_packet pkt __attribute__((aligned(8)));
+	struct packet_place place;
+};
+
+/*
+ * Copies the sight onto itself. To the verifier its bytes are then unknown, whichever way through the headers has written
+ * them: all those ways meet here, and what follows is walked through once and not once for each.
+ */
+static __always_inline void settle(struct sight *sight)
+{
+	bpf_probe_read_kernel(sight, sizeof(*sight), sight);
+}
+
 static __always_inline void handle_visit(struct call *call)
 {
 	u32 flags = spec_flags(call->spec), read = spec_read(call->spec);
-	bool idle = nothing_tracked(), parsed = false;
+	bool idle = nothing_tracked();
 	struct tracked_skb *tracked_skb = NULL;
-	struct event_packet pkt = {};
+	struct sight sight = {};
 	struct hit hit = {};
 	const struct sk_buff *skb;
 
@@ -163,17 +178,19 @@ static __always_inline void handle_visit(struct call *call)
 	skb = (const void *)call->skb;
 	hit.skb = skb;
 	hit.probe = spec_probe(call->spec);
-	hit.pkt = &pkt;
+	hit.pkt = &sight.pkt;
 	if (read == READ_SOCKET_TRANSMIT) {
 		hit.sk = (const void *)call->a;
 		hit.flags = EVENT_FROM_SOCKET;
-		parsed = parse_transmit(hit.sk, skb, &pkt);
+		parse_transmit(hit.sk, skb, &sight.pkt);
 	} else if (!(flags & SPEC_NO_PARSE)) {
-		parsed = parse_skb(skb, &pkt, &hit.place);
+		parse_skb(skb, &sight.pkt, &sight.place);
 	}
+	settle(&sight);
+	hit.place = sight.place;
 	hit.now = bpf_ktime_get_ns();
 	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT &&
-	    !(flags & SPEC_NO_PARSE) && is_other_packet(tracked_skb, &pkt, skb)) {
+	    !(flags & SPEC_NO_PARSE) && is_other_packet(tracked_skb, &sight.pkt, skb)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;
@@ -186,7 +203,7 @@ static __always_inline void handle_visit(struct call *call)
 	if (tracked_skb) {
 		hit.trace_id = tracked_skb->trace_id;
 	} else {
-		if (!parsed || !packet_matches(&pkt) || !surroundings_match(hit.dev, hit.sk))
+		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt) || !surroundings_match(hit.dev, hit.sk))
 			return;
 		begin_trace(call, &hit);
 		if (!hit.trace_id)
@@ -196,7 +213,7 @@ static __always_inline void handle_visit(struct call *call)
 	if (flags & SPEC_WANT_RETURN)
 		remember_call(call, &hit);
 	if (*(volatile u32 *)&late_options.keep_current)
-		set_current(flags & SPEC_RECEIVING ? hit.trace_id : 0, call->skb, &pkt);
+		set_current(flags & SPEC_RECEIVING ? hit.trace_id : 0, call->skb, &sight.pkt);
 }
 
 /* States that only a call of the application leads to, never a packet. */

@@ -182,7 +182,6 @@ export class Assembler {
   }
 
   #close(trace: Working, why: OpenTrace['closed']): void {
-    if (this.#open.get(trace.id) !== trace) return; // closed already
     if (this.#open.get(trace.id) !== trace) return; // closed before its time in `ending` came
     this.#open.delete(trace.id);
     for (const skb of trace.live) if (this.#bySkb.get(skb) === trace) this.#bySkb.delete(skb);

@@ -94,10 +94,11 @@ export const EventReturn = {
 
 /** struct filter_net: offsets in bytes. */
 export const FilterNet = {
-  size: 36,
+  size: 40,
   addr: 0,
   mask: 16,
   l3Proto: 32,
+  reserved: 36,
 } as const;
 
 /** struct filter_range: offsets in bytes. */
@@ -109,7 +110,7 @@ export const FilterRange = {
 
 /** struct filter_config: offsets in bytes. */
 export const FilterConfig = {
-  size: 1136,
+  size: 1232,
   saddrCount: 0,
   daddrCount: 4,
   addrCount: 8,
@@ -126,20 +127,20 @@ export const FilterConfig = {
   hasIfname: 52,
   ifname: 56,
   saddr: 72,
-  daddr: 360,
-  addr: 648,
-  sport: 936,
-  dport: 1000,
-  port: 1064,
-  flags: 1128,
+  daddr: 392,
+  addr: 712,
+  sport: 1032,
+  dport: 1096,
+  port: 1160,
+  flags: 1224,
 } as const;
 
 /** struct trace_config: offsets in bytes. */
 export const TraceConfig = {
-  size: 1144,
+  size: 1240,
   filter: 0,
-  wantMeta: 1136,
-  reserved: 1140,
+  wantMeta: 1232,
+  reserved: 1236,
 } as const;
 
 /** struct tracked_skb: offsets in bytes. */

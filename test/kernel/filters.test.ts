@@ -6,6 +6,8 @@ import { Topology } from '../support/kernel-topology.js';
 
 const PORT = 8000;
 const UDP_PORT = 5303;
+/** Ethernet, IPv4, UDP: an skb's length on its way out counts them. */
+const UDP_HEADERS = 14 + 20 + 8;
 /** Tracepoints alone: they are on every kernel, and attach at once. */
 const PROBES = ['net_dev_queue', 'netif_receive_skb'];
 
@@ -34,6 +36,10 @@ function filters(clientPid: number): Record<string, TraceOptions> {
   };
 }
 
+/** Each filter is a load of the programs, which takes six seconds on an emulated machine: there these stand for all. */
+const EMULATED = process.env.NETTRACE_VM !== undefined;
+const ON_EMULATED = ['a namespace by name', 'an interface', 'a port'];
+
 /** Each filter is a run of its own, all around the same traffic. */
 async function recordAll(list: [string, TraceOptions][], play: () => Promise<void>): Promise<void> {
   const [first, ...rest] = list;
@@ -46,7 +52,8 @@ beforeAll(async () => {
   net.add('client', 'server');
   await net.join({ node: 'client', ifname: 'c0', addresses: [`${CLIENT}/24`] }, { node: 'server', ifname: 's0', addresses: [`${SERVER}/24`] });
   const [client, server] = [await net.agent('client'), await net.agent('server')];
-  await recordAll(Object.entries(filters(client.pid)), async () => {
+  const wanted = Object.entries(filters(client.pid)).filter(([name]) => !EMULATED || ON_EMULATED.includes(name));
+  await recordAll(wanted, async () => {
     const listener = await server.listen(SERVER, PORT);
     const near = await client.bound(CLIENT, 40000);
     await near.call('connect', [SERVER, PORT]);
@@ -63,61 +70,56 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => net.close());
 
-function recorded(name: string): readonly SkbTrace[] {
-  const { traces } = recordings.get(name)!;
-  expect(traces.length).toBeGreaterThan(0);
-  return traces;
-}
 const flagsOf = (one: SkbTrace) => one.events.find((e) => e.tcp)?.tcp?.flags;
 
-describe('a filter for', () => {
-  it.each(['a namespace by name', 'a namespace by path', 'a namespace by inode'])('%s', (name) => {
-    const inode = statSync(`/run/netns/${net.namespace('client')}`).ino;
-    for (const one of recorded(name)) expect(one.events[0]).toMatchObject({ netns: inode, ifname: 'c0' });
+/** A test over the traces that came through the filter of that name. */
+function through(name: string, check: (traces: readonly SkbTrace[]) => void): void {
+  it(name, (ctx) => {
+    const recording = recordings.get(name);
+    if (EMULATED && !recording) ctx.skip('a load of the programs takes too long on an emulated machine');
+    expect(recording?.traces.length).toBeGreaterThan(0);
+    check(recording!.traces);
   });
+}
 
-  it('an interface', () => {
-    for (const one of recorded('an interface')) expect(one.events[0]?.ifname).toBe('s0');
+describe('a filter lets through, for', () => {
+  for (const name of ['a namespace by name', 'a namespace by path', 'a namespace by inode']) {
+    through(name, (traces) => {
+      const inode = statSync(`/run/netns/${net.namespace('client')}`).ino;
+      for (const one of traces) expect(one.events[0]).toMatchObject({ netns: inode, ifname: 'c0' });
+    });
+  }
+  through('an interface', (traces) => {
+    for (const one of traces) expect(one.events[0]?.ifname).toBe('s0');
   });
-
-  it('a length', () => {
-    expect(recorded('a length').map((one) => one.events[0]?.len)).toEqual([expect.any(Number)]);
+  through('a length', (traces) => {
+    expect(traces.map((one) => one.events[0]?.len)).toEqual([120 + UDP_HEADERS]);
   });
-
-  it('flags of SYN and ACK', () => {
-    expect(new Set(recorded('flags of SYN and ACK').map(flagsOf))).toEqual(new Set(['SA']));
+  through('flags of SYN and ACK', (traces) => {
+    expect(new Set(traces.map(flagsOf))).toEqual(new Set(['SA']));
   });
-
-  it('flags of SYN, or of RST', () => {
-    expect(recorded('flags of SYN, or of RST').map(flagsOf).sort()).toEqual(['S', 'SA']);
+  through('flags of SYN, or of RST', (traces) => {
+    expect(traces.map(flagsOf).sort()).toEqual(['S', 'SA']);
   });
-
-  it('a block of sources', () => {
-    expect(new Set(recorded('a block of sources').map(({ tuple }) => tuple?.saddr))).toEqual(new Set([CLIENT]));
+  through('a block of sources', (traces) => {
+    expect(new Set(traces.map(({ tuple }) => tuple?.saddr))).toEqual(new Set([CLIENT]));
   });
-
-  it('a destination', () => {
-    expect(new Set(recorded('a destination').map(({ tuple }) => tuple?.daddr))).toEqual(new Set([CLIENT]));
+  through('a destination', (traces) => {
+    expect(new Set(traces.map(({ tuple }) => tuple?.daddr))).toEqual(new Set([CLIENT]));
   });
-
-  it('a port, which never shows ARP', () => {
-    const traces = recorded('a port');
+  through('a port', (traces) => {
+    // in particular no ARP
     expect(new Set(traces.map(({ proto }) => proto))).toEqual(new Set(['tcp']));
     for (const { tuple } of traces) expect([tuple?.sport, tuple?.dport]).toContain(PORT);
   });
-
-  it('a range of destination ports', () => {
-    expect(recorded('a range of destination ports').map(({ tuple }) => tuple?.dport)).toEqual([UDP_PORT, UDP_PORT, UDP_PORT]);
+  through('a range of destination ports', (traces) => {
+    expect(traces.map(({ tuple }) => tuple?.dport)).toEqual([UDP_PORT, UDP_PORT, UDP_PORT]);
   });
-
-  it('ARP alone', () => {
-    const traces = recorded('ARP alone');
+  through('ARP alone', (traces) => {
     expect(new Set(traces.map(({ proto }) => proto))).toEqual(new Set(['arp']));
     expect(traces.map((one) => one.events[0]?.arpOp)).toEqual([1, 2]);
   });
-
-  it('a process', () => {
-    const traces = recorded('a process');
+  through('a process', (traces) => {
     expect(traces.some(({ proto }) => proto === 'udp')).toBe(true);
     expect(new Set(traces.map((one) => one.events[0]?.comm))).toEqual(new Set(['python3']));
   });

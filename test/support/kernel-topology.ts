@@ -49,7 +49,8 @@ export class Topology {
     removeLeftovers();
     const random = randomBytes(4);
     this.v4 = `10.${64 + (random[0]! % 128)}`;
-    this.v6 = `fd00:${random.toString('hex', 1, 3)}:${random.toString('hex', 3)}`;
+    // groups without leading zeros, as addresses are written
+    this.v6 = `fd00:${(0x1000 + (random.readUInt16BE(1) % 0xf000)).toString(16)}:${(1 + random[3]!).toString(16)}`;
     this.#stem = `${PREFIX}-${process.pid}-${random.toString('hex')}`;
     process.on('exit', this.#onExit);
   }

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
-import { Kallsyms, KernelBtf } from '#bpf-loader';
+import { Kallsyms } from '#bpf-loader';
 import { Kernel } from '../../src/load/kernel.js';
 
 let running: Kernel | undefined;

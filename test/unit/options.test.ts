@@ -66,7 +66,9 @@ describe.each([
     ['10.0.0.0/8.5', 32, '8.5'],
     ['fd00::/129', 128, '129'],
   ])('does not take the prefix of %s', (text, bits, prefix) => {
-    expect(refusal({ [option]: [text] })).toBe(`${name} prefix of '${text}' must be a whole number from 0 to ${bits}, not '${prefix}'`);
+    expect(refusal({ [option]: [text] })).toBe(
+      `${name} prefix of '${text}' must be a whole number from 0 to ${bits}, not '${prefix}'`,
+    );
   });
 
   it('takes a list up to its limit', () => {
@@ -99,9 +101,14 @@ describe.each([
     );
   });
 
-  it.each(['', 'http', '65536', '-1', '80-', '-80', '1-2-3', '8e3', '0x50', ' 80', '80,81', '1.5'])('does not take %j', (text) => {
-    expect(refusal({ [option]: [text] })).toMatch(new RegExp(`^${name} must be a whole number from 0 to 65535, not '.*'$`));
-  });
+  it.each(['', 'http', '65536', '-1', '80-', '-80', '1-2-3', '8e3', '0x50', ' 80', '80,81', '1.5'])(
+    'does not take %j',
+    (text) => {
+      expect(refusal({ [option]: [text] })).toMatch(
+        new RegExp(`^${name} must be a whole number from 0 to 65535, not '.*'$`),
+      );
+    },
+  );
 
   it.each(['-1', '80-', '1-2-3', 'http'])('names %j as it was given', (text) => {
     expect(refusal({ [option]: [text] })).toContain(`not '${text}'`);
@@ -128,7 +135,9 @@ describe('the option proto', () => {
   });
 
   it.each(['sctp', 'TCP', '', '6'])('does not take %j', (proto) => {
-    expect(refusal(untyped({ proto }))).toBe(`protocol must be one of tcp, udp, icmp, icmpv6, arp, ip, ipv6, not '${proto}'`);
+    expect(refusal(untyped({ proto }))).toBe(
+      `protocol must be one of tcp, udp, icmp, icmpv6, arp, ip, ipv6, not '${proto}'`,
+    );
   });
 });
 
@@ -143,7 +152,9 @@ describe('the option tcpFlags', () => {
 
   it('takes a list up to its limit', () => {
     expect(parseFilter({ tcpFlags: new Array(LIMITS.flagSets).fill('S') }).tcpFlags).toHaveLength(LIMITS.flagSets);
-    expect(refusal({ tcpFlags: new Array(LIMITS.flagSets + 1).fill('S') })).toBe('TCP flags takes at most 8 values, not 9');
+    expect(refusal({ tcpFlags: new Array(LIMITS.flagSets + 1).fill('S') })).toBe(
+      'TCP flags takes at most 8 values, not 9',
+    );
   });
 });
 
@@ -207,7 +218,9 @@ describe('the option bufferBytes', () => {
   });
 
   it.each([0, 2048, 5000, 4097, 2 ** 31, -4096, 4096.5, Number.NaN])('does not take %d', (bufferBytes) => {
-    expect(refusal({ bufferBytes })).toBe(`the buffer must be a power of two from 4096 to 1073741824 bytes, not ${bufferBytes}`);
+    expect(refusal({ bufferBytes })).toBe(
+      `the buffer must be a power of two from 4096 to 1073741824 bytes, not ${bufferBytes}`,
+    );
   });
 });
 

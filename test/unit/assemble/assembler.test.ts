@@ -6,6 +6,7 @@ import { eventOf, type RecordInput } from '../../support/records.js';
 
 const GRACE = 30;
 const AGE = 5000;
+const NS_PER_MS = 1_000_000;
 
 /** An assembler, what it handed on, and a clock that the test sets. */
 class Bench {
@@ -27,7 +28,7 @@ class Bench {
   }
 
   add(input: RecordInput): this {
-    this.assembler.add(eventOf(input), this.now);
+    this.assembler.add(eventOf({ time: this.now * NS_PER_MS, ...input }), this.now);
     return this;
   }
 
@@ -71,7 +72,11 @@ class Bench {
 
 describe('a trace', () => {
   it('begins with the first sight and ends with the free, after the time of grace', () => {
-    const bench = new Bench().begin(1, 10).visit(1, 10).free(1, 10).after(GRACE - 1);
+    const bench = new Bench()
+      .begin(1, 10)
+      .visit(1, 10)
+      .free(1, 10)
+      .after(GRACE - 1);
     expect(bench.traces).toEqual([]);
     bench.after(1);
     expect(bench.shapes).toEqual([{ id: 1, skbs: [10], closed: 'freed', complete: true, events: 3 }]);
@@ -130,14 +135,22 @@ describe('a clone', () => {
   });
 
   it('keeps the trace open when its parent is freed', () => {
-    const bench = new Bench().begin(1, 10).clone(1, 11, 10).free(1, 10).after(GRACE * 3);
+    const bench = new Bench()
+      .begin(1, 10)
+      .clone(1, 11, 10)
+      .free(1, 10)
+      .after(GRACE * 3);
     expect(bench.traces).toEqual([]);
     bench.free(1, 11).after(GRACE);
     expect(bench.shapes).toMatchObject([{ closed: 'freed', skbs: [10, 11] }]);
   });
 
   it('whose record comes after the free of its parent opens the trace again, and it is handed on once', () => {
-    const bench = new Bench().begin(1, 10).free(1, 10).clone(1, 11, 10).after(GRACE * 3);
+    const bench = new Bench()
+      .begin(1, 10)
+      .free(1, 10)
+      .clone(1, 11, 10)
+      .after(GRACE * 3);
     expect(bench.traces).toEqual([]);
     bench.free(1, 11).after(GRACE).after(GRACE).after(AGE);
     expect(bench.shapes).toMatchObject([{ id: 1, skbs: [10, 11], closed: 'freed' }]);
@@ -166,7 +179,11 @@ describe('an address that is used again', () => {
   });
 
   it('ends only the part of that skb: a clone keeps the old trace open', () => {
-    const bench = new Bench().begin(1, 10).clone(1, 11, 10).begin(2, 10).after(GRACE * 3);
+    const bench = new Bench()
+      .begin(1, 10)
+      .clone(1, 11, 10)
+      .begin(2, 10)
+      .after(GRACE * 3);
     expect(bench.traces).toEqual([]);
     bench.free(1, 11).after(GRACE);
     expect(bench.shapes).toMatchObject([{ id: 1, skbs: [10, 11], closed: 'reused' }]);
@@ -198,13 +215,21 @@ describe('a return', () => {
   });
 
   it('after the free, within the time of grace, still arrives', () => {
-    const bench = new Bench().begin(1, 10, { time: 100 }).free(1, 10, { time: 110 }).after(GRACE - 1);
+    const bench = new Bench()
+      .begin(1, 10, { time: 100 })
+      .free(1, 10, { time: 110 })
+      .after(GRACE - 1);
     bench.returned(1, 10, 100, { ret: 5 }).after(1);
     expect(bench.traces[0]?.events[0]?.returned?.ret).toBe(5n);
   });
 
   it('does not keep a trace open whose skbs are freed', () => {
-    const bench = new Bench().begin(1, 10, { time: 100 }).free(1, 10).after(GRACE - 1).returned(1, 10, 100).after(1);
+    const bench = new Bench()
+      .begin(1, 10, { time: 100 })
+      .free(1, 10)
+      .after(GRACE - 1)
+      .returned(1, 10, 100)
+      .after(1);
     expect(bench.traces).toHaveLength(1);
   });
 
@@ -215,20 +240,29 @@ describe('a return', () => {
   });
 
   it('without its visit is an orphan', () => {
-    const bench = new Bench().begin(1, 10, { time: 100, probe: 3 }).returned(1, 10, 101, { probe: 3 }).returned(1, 10, 100, { probe: 4 });
+    const bench = new Bench()
+      .begin(1, 10, { time: 100, probe: 3 })
+      .returned(1, 10, 101, { probe: 3 })
+      .returned(1, 10, 100, { probe: 4 });
     expect(bench.assembler.orphans).toBe(2);
   });
 
   it('finds its visit also where the time is larger than a double holds exactly', () => {
     const time = 2n ** 60n + 1n;
-    const bench = new Bench().begin(1, 10, { time }).add({ traceId: 1, skb: 10, kind: EventKind.return, related: time, ret: 1 });
+    const bench = new Bench()
+      .begin(1, 10, { time })
+      .add({ traceId: 1, skb: 10, kind: EventKind.return, related: time, ret: 1 });
     expect(bench.assembler.orphans).toBe(0);
   });
 });
 
 describe('a trace without an end', () => {
   it('is closed by age once it was silent for so long, and its skbs are forgotten', () => {
-    const bench = new Bench().begin(1, 10).clone(1, 11, 10).free(1, 10).after(AGE - 1);
+    const bench = new Bench()
+      .begin(1, 10)
+      .clone(1, 11, 10)
+      .free(1, 10)
+      .after(AGE - 1);
     expect(bench.traces).toEqual([]);
     bench.after(101);
     expect(bench.shapes).toMatchObject([{ id: 1, closed: 'age' }]);
@@ -258,10 +292,21 @@ describe('a trace without an end', () => {
 describe('a loss', () => {
   it('marks what is open, not what comes later or was closed before', () => {
     const bench = new Bench().begin(1, 10).free(1, 10).after(GRACE).begin(2, 20).begin(3, 30).free(3, 30);
-    bench.assembler.markIncomplete();
-    bench.begin(4, 40).free(2, 20).free(4, 40).after(GRACE);
+    bench.assembler.markIncomplete(bench.now * NS_PER_MS);
+    bench.after(1).begin(4, 40).free(2, 20).free(4, 40).after(GRACE);
     const complete = Object.fromEntries(bench.traces.map((t) => [Number(t.id), t.complete]));
     expect(complete).toEqual({ 1: true, 2: false, 3: false, 4: true });
+  });
+
+  it('marks traces too that began before it and whose records are read after it', () => {
+    const bench = new Bench();
+    bench.assembler.markIncomplete(bench.now * NS_PER_MS);
+    bench.begin(1, 10, { time: bench.now * NS_PER_MS }).begin(2, 20, { time: bench.now * NS_PER_MS + 1 });
+    bench.assembler.end();
+    expect(bench.shapes).toMatchObject([
+      { id: 1, complete: false },
+      { id: 2, complete: true },
+    ]);
   });
 });
 

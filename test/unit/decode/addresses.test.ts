@@ -20,9 +20,12 @@ describe('an IPv4 address', () => {
     );
   });
 
-  it.each(['1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4 ', '', '0x7f.1', '1.2.3.4/8'])('is not %j', (text) => {
-    expect(parseAddress(text)).toBeNull();
-  });
+  it.each(['1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4 ', '', '0x7f.1', '1.2.3.4/8'])(
+    'is not %j',
+    (text) => {
+      expect(parseAddress(text)).toBeNull();
+    },
+  );
 });
 
 describe('an IPv6 address', () => {
@@ -54,7 +57,9 @@ describe('an IPv6 address', () => {
       const words = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
       const full = words.map((w) => w.padStart(4, '0'));
       const dotted = `${words.slice(0, 6).join(':')}:${bytes.subarray(12).join('.')}`;
-      return fc.constantFrom(words.join(':'), full.join(':'), full.join(':').toUpperCase(), dotted).map((text) => ({ text, bytes }));
+      return fc
+        .constantFrom(words.join(':'), full.join(':'), full.join(':').toUpperCase(), dotted)
+        .map((text) => ({ text, bytes }));
     });
     fc.assert(
       fc.property(spelling, ({ text, bytes }) => {
@@ -75,9 +80,12 @@ describe('an IPv6 address', () => {
     expect(formatIpv6(parseAddress(text)!)).toBe(normal);
   });
 
-  it.each(['fe80::1%eth0', ':::', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '12345::', 'g::', '[::1]', '::1/64'])('is not %j', (text) => {
-    expect(parseAddress(text)).toBeNull();
-  });
+  it.each(['fe80::1%eth0', ':::', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '12345::', 'g::', '[::1]', '::1/64'])(
+    'is not %j',
+    (text) => {
+      expect(parseAddress(text)).toBeNull();
+    },
+  );
 
   it('is never made of text that Node takes for none', () => {
     const near = fc.string({ unit: fc.constantFrom(...'0123456789abcdefG:.%/ '), maxLength: 24 });

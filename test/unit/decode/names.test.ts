@@ -16,7 +16,14 @@ const NFPROTO = { inet: 1, ipv4: 2, arp: 3, netdev: 5, bridge: 7, ipv6: 10 } as 
 
 describe('names', () => {
   it('of the TCP states that every tool shows are right, and an unknown one stays a number', () => {
-    expect([1, 2, 6, 7, 10, 12].map(tcpStateName)).toEqual(['ESTABLISHED', 'SYN_SENT', 'TIME_WAIT', 'CLOSE', 'LISTEN', 'NEW_SYN_RECV']);
+    expect([1, 2, 6, 7, 10, 12].map(tcpStateName)).toEqual([
+      'ESTABLISHED',
+      'SYN_SENT',
+      'TIME_WAIT',
+      'CLOSE',
+      'LISTEN',
+      'NEW_SYN_RECV',
+    ]);
     expect(tcpStateName(0)).toBeUndefined();
     expect(tcpStateName(99)).toBe('99');
   });
@@ -25,7 +32,9 @@ describe('names', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const port = (server.address() as AddressInfo).port.toString(16).toUpperCase().padStart(4, '0');
-    const line = readFileSync('/proc/net/tcp', 'utf8').split('\n').find((l) => l.includes(`0100007F:${port} 00000000:0000`));
+    const line = readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .find((l) => l.includes(`0100007F:${port} 00000000:0000`));
     server.close();
     const state = line?.trim().split(/\s+/)[3] ?? '';
     expect(tcpStateName(Number.parseInt(state, 16))).toBe('LISTEN');

@@ -3,7 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { formatIpv4, formatIpv6 } from '../../../src/decode/addresses.js';
 import { RecordDecoder, recordLength } from '../../../src/decode/records.js';
 import { EventHead, EventKind, EventOptions, EventSection } from '../../../src/generated/layout.js';
-import { batch, decode, ETH_P_IP, ETH_P_IPV6, eventOf, type RecordInput, record, tcpPacket } from '../../support/records.js';
+import {
+  batch,
+  decode,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  eventOf,
+  type RecordInput,
+  record,
+  tcpPacket,
+} from '../../support/records.js';
 
 const PROBES = 16;
 const ALL_SECTIONS = Object.values(EventSection).reduce((all: number, bit) => all | bit, 0);
@@ -105,12 +114,18 @@ const malformedRecord: fc.Arbitrary<Uint8Array> = validInput.chain((input) => {
     fc
       .integer({ min: 7, max: 31 })
       .map((bit) => setUint32(good, EventHead.sections, (sectionsOf(good) | (2 ** bit)) >>> 0)),
-    fc.constantFrom(...Object.values(EventSection)).map((bit) => setUint32(good, EventHead.sections, sectionsOf(good) ^ bit)),
-    fc.integer({ min: Math.max(...Object.values(EventKind)) + 1, max: 255 }).map((kind) => setByte(good, EventHead.kind, kind)),
+    fc
+      .constantFrom(...Object.values(EventSection))
+      .map((bit) => setUint32(good, EventHead.sections, sectionsOf(good) ^ bit)),
+    fc
+      .integer({ min: Math.max(...Object.values(EventKind)) + 1, max: 255 })
+      .map((kind) => setByte(good, EventHead.kind, kind)),
     fc
       .integer({ min: PROBES, max: 0xffff })
       .map((probe) => setByte(setByte(good, EventHead.probe, probe & 0xff), EventHead.probe + 1, probe >> 8)),
-    fc.integer({ min: 41, max: 0xffffffff }).map((length) => setUint32(withOptions, optionsAt + EventOptions.length, length)),
+    fc
+      .integer({ min: 41, max: 0xffffffff })
+      .map((length) => setUint32(withOptions, optionsAt + EventOptions.length, length)),
   );
 });
 
@@ -205,7 +220,10 @@ describe('a malformed record', () => {
     ['has an unknown kind', setByte(record(), EventHead.kind, 5)],
     ['has the first probe id that is none', record({ probe: PROBES })],
     ['has the largest probe id', record({ probe: 0xffff })],
-    ['has more option bytes than a TCP header', setUint32(record({ options: [1] }), EventHead.size + EventOptions.length, 41)],
+    [
+      'has more option bytes than a TCP header',
+      setUint32(record({ options: [1] }), EventHead.size + EventOptions.length, 41),
+    ],
   ])('that %s is counted once', (_what, bytes) => {
     const neighbours = [record({ time: 1 }), bytes, record({ time: 2 })];
     const { events, malformed } = decode(batch(neighbours), PROBES);
@@ -273,13 +291,17 @@ describe('a batch', () => {
 
   it('with flipped bits never makes the decoder throw', () => {
     fc.assert(
-      fc.property(fc.array(validInput, { minLength: 1, maxLength: 4 }), fc.array(fc.tuple(fc.nat(), u8)), (inputs, flips) => {
-        const bytes = new Uint8Array(batch(inputs.map(record)));
-        for (const [at, bits] of flips) bytes[at % bytes.length]! ^= bits;
-        const { events, malformed } = decode(bytes.buffer, PROBES);
-        const { records, rest } = walk(bytes);
-        expect(events.length + malformed).toBe(records + (rest ? 1 : 0));
-      }),
+      fc.property(
+        fc.array(validInput, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.tuple(fc.nat(), u8)),
+        (inputs, flips) => {
+          const bytes = new Uint8Array(batch(inputs.map(record)));
+          for (const [at, bits] of flips) bytes[at % bytes.length]! ^= bits;
+          const { events, malformed } = decode(bytes.buffer, PROBES);
+          const { records, rest } = walk(bytes);
+          expect(events.length + malformed).toBe(records + (rest ? 1 : 0));
+        },
+      ),
       { numRuns: 500 },
     );
   });

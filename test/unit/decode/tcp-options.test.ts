@@ -85,21 +85,26 @@ describe('TCP options', () => {
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(wanted, fc.nat({ max: 3 }), fc.boolean(), ({ mss, windowScale, sackPermitted, timestamps }, nops, turned) => {
-        const parts: number[][] = [];
-        if (mss !== undefined) parts.push([2, 4, mss >> 8, mss & 0xff]);
-        if (windowScale !== undefined) parts.push([3, 3, windowScale]);
-        if (sackPermitted) parts.push([4, 2]);
-        if (timestamps) parts.push([8, 10, ...timestamps.flatMap(u32Bytes)]);
-        if (turned) parts.reverse();
-        const padding = new Array<number>(nops).fill(1);
-        expect(decode(...parts.flatMap((part) => [...padding, ...part]))).toEqual({
-          ...(mss === undefined ? {} : { mss }),
-          ...(windowScale === undefined ? {} : { windowScale }),
-          ...(sackPermitted ? { sackPermitted } : {}),
-          ...(timestamps ? { tsval: timestamps[0], tsecr: timestamps[1] } : {}),
-        });
-      }),
+      fc.property(
+        wanted,
+        fc.nat({ max: 3 }),
+        fc.boolean(),
+        ({ mss, windowScale, sackPermitted, timestamps }, nops, turned) => {
+          const parts: number[][] = [];
+          if (mss !== undefined) parts.push([2, 4, mss >> 8, mss & 0xff]);
+          if (windowScale !== undefined) parts.push([3, 3, windowScale]);
+          if (sackPermitted) parts.push([4, 2]);
+          if (timestamps) parts.push([8, 10, ...timestamps.flatMap(u32Bytes)]);
+          if (turned) parts.reverse();
+          const padding = new Array<number>(nops).fill(1);
+          expect(decode(...parts.flatMap((part) => [...padding, ...part]))).toEqual({
+            ...(mss === undefined ? {} : { mss }),
+            ...(windowScale === undefined ? {} : { windowScale }),
+            ...(sackPermitted ? { sackPermitted } : {}),
+            ...(timestamps ? { tsval: timestamps[0], tsecr: timestamps[1] } : {}),
+          });
+        },
+      ),
     );
   });
 });

@@ -114,7 +114,10 @@ describe('a return rule', () => {
 
 describe('notes of the table', () => {
   it('say what a visit means', () => {
-    expect(visitNote(probeNamed('__tcp_retransmit_skb'))).toMatchObject({ level: 'warning', text: 'packet is retransmitted' });
+    expect(visitNote(probeNamed('__tcp_retransmit_skb'))).toMatchObject({
+      level: 'warning',
+      text: 'packet is retransmitted',
+    });
     expect(visitNote(probeNamed('ip_rcv'))).toBeUndefined();
   });
 });
@@ -126,7 +129,10 @@ describe('netfilter notes', () => {
     [{ ...raw, hasState: true, family: 2, hook: 0 }, 'ipv4 in chain: PRE_ROUTING'],
     [{ ...raw, hasState: true, family: 10, hook: 3 }, 'ipv6 in chain: OUTPUT'],
     [{ ...raw, table: 'nat', chain: 'PREROUTING' }, 'iptables table:nat, chain:PREROUTING'],
-    [{ ...raw, hasState: true, family: 2, hook: 1, table: 'filter', chain: 'my input' }, 'iptables table:filter, chain:my input'],
+    [
+      { ...raw, hasState: true, family: 2, hook: 1, table: 'filter', chain: 'my input' },
+      'iptables table:filter, chain:my input',
+    ],
     [{ ...raw, hasState: true, family: 2, hook: 4, table: 'nat' }, 'iptables table:nat, chain:POSTROUTING'],
     [{ ...raw, table: 'mangle' }, 'iptables table:mangle'],
   ])('%j reads %s', (section, text) => {

@@ -5,7 +5,15 @@ import { EventFlag, EventKind } from '../../../src/generated/layout.js';
 import type { Kernel } from '../../../src/load/kernel.js';
 import type { SkbTrace } from '../../../src/types.js';
 import { kernelWithSymbols } from '../../support/real-kernel.js';
-import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, eventOf, type RecordInput, TcpFlag, tcpPacket } from '../../support/records.js';
+import {
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  eventOf,
+  type RecordInput,
+  TcpFlag,
+  tcpPacket,
+} from '../../support/records.js';
 import { attached, probeNamed } from '../../support/traces.js';
 
 const NAMES = [
@@ -20,11 +28,18 @@ const NAMES = [
   'consume_skb',
   'dev_hard_start_xmit',
 ] as const;
-const RETURN_TYPES: Partial<Record<(typeof NAMES)[number], string>> = { nft_do_chain: 'unsigned int', skb_clone: 'struct sk_buff *' };
+const RETURN_TYPES: Partial<Record<(typeof NAMES)[number], string>> = {
+  nft_do_chain: 'unsigned int',
+  skb_clone: 'struct sk_buff *',
+};
 const id = (name: (typeof NAMES)[number]) => NAMES.indexOf(name);
 
 const TCP_V4_RCV = 0xffffffff81a00000n;
-const SYMBOLS = ['ffffffff81a00000 T tcp_v4_rcv', 'ffffffff81a01000 T tcp_v4_do_rcv', 'ffffffffc0001000 t nf_nat_fn\t[nf_nat]'];
+const SYMBOLS = [
+  'ffffffff81a00000 T tcp_v4_rcv',
+  'ffffffff81a01000 T tcp_v4_do_rcv',
+  'ffffffffc0001000 t nf_nat_fn\t[nf_nat]',
+];
 
 /** Records of one trace through assembler and builder; time goes on by 10 microseconds per record. */
 function build(ctx: TestContext, inputs: readonly RecordInput[], showReturns = false): SkbTrace {
@@ -43,20 +58,31 @@ function buildWith(kernel: Kernel, inputs: readonly RecordInput[], showReturns =
   });
   for (const [i, input] of inputs.entries()) {
     const flags = i === 0 ? EventFlag.firstSight : 0;
-    assembler.add(eventOf({ traceId: 0x2a, skb: 0xffff888012345600n, time: 1_000_000_000 + i * 10_000, flags, ...input }), 1);
+    assembler.add(
+      eventOf({ traceId: 0x2a, skb: 0xffff888012345600n, time: 1_000_000_000 + i * 10_000, flags, ...input }),
+      1,
+    );
   }
   assembler.end();
   const outcomes = NAMES.map((name, i) => attached(probeNamed(name), i, RETURN_TYPES[name] ?? 'int'));
   return new TraceBuilder(kernel, outcomes, showReturns).build(traces[0]!);
 }
 
-const visit = (name: (typeof NAMES)[number], more: RecordInput = {}): RecordInput => ({ probe: id(name), packet: tcpPacket(), ...more });
+const visit = (name: (typeof NAMES)[number], more: RecordInput = {}): RecordInput => ({
+  probe: id(name),
+  packet: tcpPacket(),
+  ...more,
+});
 const notes = (trace: SkbTrace) => trace.events.map((e) => e.notes.map((n) => n.text));
 
 describe('a built trace', () => {
   it('has ids, addresses, times and the tuple of its first packet', (ctx) => {
     const before = Date.now();
-    const trace = build(ctx, [visit('ip_rcv'), visit('tcp_v4_rcv'), { probe: id('consume_skb'), kind: EventKind.free }]);
+    const trace = build(ctx, [
+      visit('ip_rcv'),
+      visit('tcp_v4_rcv'),
+      { probe: id('consume_skb'), kind: EventKind.free },
+    ]);
     expect(trace).toMatchObject({
       v: 1,
       id: '2a',
@@ -88,7 +114,15 @@ describe('a built trace', () => {
     const options = [8, 10, 0, 0, 0, 7, 0, 0, 0, 9];
     const packet = tcpPacket({ tcpFlags: TcpFlag.S | TcpFlag.A, payload: 5, pktLen: 65 });
     const { events } = build(ctx, [visit('tcp_v4_rcv', { packet, options })]);
-    expect(events[0]?.tcp).toEqual({ seq: 2754757913, ack: 1579697130, flags: 'SA', win: 8192, payload: 5, tsval: 7, tsecr: 9 });
+    expect(events[0]?.tcp).toEqual({
+      seq: 2754757913,
+      ack: 1579697130,
+      flags: 'SA',
+      win: 8192,
+      payload: 5,
+      tsval: 7,
+      tsecr: 9,
+    });
     expect(events[0]?.len).toBe(65);
   });
 
@@ -111,13 +145,18 @@ describe('a built trace', () => {
   });
 
   it('tells ARP by its operation', (ctx) => {
-    const trace = build(ctx, [visit('ip_rcv', { packet: { ...tcpPacket(), l3Proto: ETH_P_ARP, l4Proto: 0, arpOp: 1 } })]);
+    const trace = build(ctx, [
+      visit('ip_rcv', { packet: { ...tcpPacket(), l3Proto: ETH_P_ARP, l4Proto: 0, arpOp: 1 } }),
+    ]);
     expect(trace.proto).toBe('arp');
     expect(trace.events[0]?.arpOp).toBe(1);
   });
 
   it('takes the packet of the lines before where the headers are not readable', (ctx) => {
-    const trace = build(ctx, [visit('ip_rcv'), { probe: id('kfree_skb'), kind: EventKind.drop, drop: { location: TCP_V4_RCV } }]);
+    const trace = build(ctx, [
+      visit('ip_rcv'),
+      { probe: id('kfree_skb'), kind: EventKind.drop, drop: { location: TCP_V4_RCV } },
+    ]);
     expect(trace.events[1]?.tcp?.seq).toBe(2754757913);
   });
 
@@ -156,7 +195,11 @@ describe('a clone in a built trace', () => {
 describe('a rewritten packet', () => {
   it('says what it was and what it is now, once', (ctx) => {
     const after = tcpPacket({ daddr: [10, 0, 0, 9], dport: 80 });
-    const trace = build(ctx, [visit('ip_rcv'), visit('nf_hook_slow', { packet: after }), visit('tcp_v4_rcv', { packet: after })]);
+    const trace = build(ctx, [
+      visit('ip_rcv'),
+      visit('nf_hook_slow', { packet: after }),
+      visit('tcp_v4_rcv', { packet: after }),
+    ]);
     const text =
       'packet is rewritten (NAT): 172.26.137.131 port 54321 -> 172.26.137.130 port 8000 is now 172.26.137.131 port 54321 -> 10.0.0.9 port 80';
     expect(notes(trace)).toEqual([[], [text], []]);
@@ -165,13 +208,16 @@ describe('a rewritten packet', () => {
   });
 
   it('into a tunnel is told by its new headers', (ctx) => {
-    const outer = { ...tcpPacket({ saddr: [10, 1, 0, 1], daddr: [10, 1, 0, 2], sport: 55555, dport: 4789 }), l4Proto: 17 };
+    const outer = {
+      ...tcpPacket({ saddr: [10, 1, 0, 1], daddr: [10, 1, 0, 2], sport: 55555, dport: 4789 }),
+      l4Proto: 17,
+    };
     const trace = build(ctx, [visit('ip_rcv'), visit('ip_rcv', { packet: outer })]);
     expect(notes(trace)[1]).toEqual(['headers changed from tcp to udp: 10.1.0.1 port 55555 -> 10.1.0.2 port 4789']);
     expect(trace.events[1]?.proto).toBe('udp');
   });
 
-  it('is none where addresses were the socket\'s', (ctx) => {
+  it("is none where addresses were the socket's", (ctx) => {
     const fromSocket = visit('ip_rcv', { packet: tcpPacket({ dport: 1 }), flags: EventFlag.fromSocket });
     const trace = build(ctx, [visit('ip_rcv'), fromSocket]);
     expect(notes(trace)).toEqual([[], []]);
@@ -189,7 +235,7 @@ describe('a rewritten packet', () => {
 });
 
 describe('notes of a built trace', () => {
-  it('name a drop by this kernel\'s symbols, and by its reason', (ctx) => {
+  it("name a drop by this kernel's symbols, and by its reason", (ctx) => {
     const kernel = kernelWithSymbols(ctx, SYMBOLS);
     const reason = kernel.btf.enumValues('skb_drop_reason')?.get('SKB_DROP_REASON_NO_SOCKET');
     const trace = buildWith(kernel, [
@@ -198,11 +244,14 @@ describe('notes of a built trace', () => {
     ]);
     const because = reason === undefined ? '' : 'reason: NO_SOCKET, ';
     expect(notes(trace)[1]).toEqual([`${because}tcp_v4_rcv+0x65`, 'packet is dropped by kernel']);
-    expect(trace.events[1]?.drop).toEqual({ location: 'tcp_v4_rcv+0x65', ...(reason === undefined ? {} : { reason: 'NO_SOCKET' }) });
+    expect(trace.events[1]?.drop).toEqual({
+      location: 'tcp_v4_rcv+0x65',
+      ...(reason === undefined ? {} : { reason: 'NO_SOCKET' }),
+    });
     expect(trace.verdict.outcome).toBe('dropped');
   });
 
-  it('name the hook, and the verdict by the function\'s return', (ctx) => {
+  it("name the hook, and the verdict by the function's return", (ctx) => {
     const nfhook = visit('nf_hook_slow', { time: 5000, netfilter: { family: 2, hook: 0, hasState: true } });
     const trace = build(ctx, [nfhook, { probe: id('nf_hook_slow'), kind: EventKind.return, related: 5000, ret: -1 }]);
     expect(notes(trace)).toEqual([['ipv4 in chain: PRE_ROUTING', 'packet is dropped by netfilter (NF_DROP)']]);
@@ -211,7 +260,13 @@ describe('notes of a built trace', () => {
 
   it('tell the state of the socket before and after, as its return saw it', (ctx) => {
     const before = visit('tcp_rcv_state_process', { time: 5000, socket: { state: 3 } });
-    const after = { probe: id('tcp_rcv_state_process'), kind: EventKind.return, related: 5000, ret: 0, socket: { state: 3, newState: 1 } };
+    const after = {
+      probe: id('tcp_rcv_state_process'),
+      kind: EventKind.return,
+      related: 5000,
+      ret: 0,
+      socket: { state: 3, newState: 1 },
+    };
     const trace = build(ctx, [before, after]);
     expect(notes(trace)).toEqual([['TCP socket state has changed: SYN_RECV -> ESTABLISHED']]);
     expect(trace.events[0]?.socket).toEqual({ state: 'SYN_RECV', newState: 'ESTABLISHED' });
@@ -223,7 +278,10 @@ describe('notes of a built trace', () => {
   });
 
   it('show the return of a function without rules only where it is asked for', (ctx) => {
-    const inputs = [visit('ip_rcv', { time: 5000 }), { probe: id('ip_rcv'), kind: EventKind.return, related: 5000, ret: 1 }];
+    const inputs = [
+      visit('ip_rcv', { time: 5000 }),
+      { probe: id('ip_rcv'), kind: EventKind.return, related: 5000, ret: 1 },
+    ];
     expect(build(ctx, inputs).events[0]?.ret).toBeUndefined();
     expect(build(ctx, inputs, true).events[0]?.ret).toBe(1);
   });

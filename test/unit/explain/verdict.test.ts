@@ -11,16 +11,36 @@ const freed = at('life', 'consume_skb', { notes: [{ level: 'info', text: 'packet
 describe('the verdict', () => {
   it.each([
     ['delivered', 'taken by TCP', [at('ip-in', 'ip_rcv'), at('tcp-in', 'tcp_v4_rcv'), freed], 'freed'],
-    ['delivered', 'taken by a packet socket', [at('device-in', 'netif_rx'), at('packet-socket', 'packet_rcv'), freed], 'freed'],
+    [
+      'delivered',
+      'taken by a packet socket',
+      [at('device-in', 'netif_rx'), at('packet-socket', 'packet_rcv'), freed],
+      'freed',
+    ],
     ['delivered', 'an ARP request that is answered from its own skb', [at('arp', 'arp_rcv'), freed], 'freed'],
     ['delivered', 'held in a receive queue at the end', [at('udp', 'udp_queue_rcv_skb')], 'end'],
-    ['sent', 'handed to the driver', [at('ip-out', 'ip_output'), at('device-out', 'dev_hard_start_xmit'), freed], 'freed'],
-    ['sent', 'of which a tap saw a clone', [at('packet-socket', 'packet_rcv'), at('device-out', 'dev_hard_start_xmit'), freed], 'freed'],
+    [
+      'sent',
+      'handed to the driver',
+      [at('ip-out', 'ip_output'), at('device-out', 'dev_hard_start_xmit'), freed],
+      'freed',
+    ],
+    [
+      'sent',
+      'of which a tap saw a clone',
+      [at('packet-socket', 'packet_rcv'), at('device-out', 'dev_hard_start_xmit'), freed],
+      'freed',
+    ],
     ['freed', 'freed on its way', [at('ip-in', 'ip_rcv'), freed], 'freed'],
     ['open', 'silent on its way', [at('ip-in', 'ip_rcv')], 'age'],
     ['open', 'on its way at the end', [at('ip-in', 'ip_rcv')], 'end'],
     ['open', 'whose address is in use again', [at('ip-in', 'ip_rcv')], 'reused'],
-    ['dropped', 'dropped', [at('tcp-in', 'tcp_v4_rcv'), at('life', 'kfree_skb', { drop: { location: 'tcp_v4_rcv+0x65' } })], 'freed'],
+    [
+      'dropped',
+      'dropped',
+      [at('tcp-in', 'tcp_v4_rcv'), at('life', 'kfree_skb', { drop: { location: 'tcp_v4_rcv+0x65' } })],
+      'freed',
+    ],
   ] as const)('is %s for a packet %s', (outcome, _what, events, closed) => {
     expect(judge(events, closed).outcome).toBe(outcome);
   });
@@ -41,17 +61,30 @@ describe('the verdict', () => {
   });
 
   it('of a drop without a reason is named by the first thing that went wrong', () => {
-    const listener = at('tcp-in', '__inet_lookup_listener', { notes: [{ level: 'warning', text: 'tcp port is not listened' }] });
-    const drop = at('life', 'kfree_skb', { drop: { location: 'tcp_v4_rcv+0x65' }, notes: [{ level: 'error', text: 'packet is dropped by kernel' }] });
+    const listener = at('tcp-in', '__inet_lookup_listener', {
+      notes: [{ level: 'warning', text: 'tcp port is not listened' }],
+    });
+    const drop = at('life', 'kfree_skb', {
+      drop: { location: 'tcp_v4_rcv+0x65' },
+      notes: [{ level: 'error', text: 'packet is dropped by kernel' }],
+    });
     const verdict = judge([listener, drop], 'freed');
     expect(verdict.cause).toBe('tcp-port-is-not-listened');
     expect(verdict.text).toBe('dropped in tcp_v4_rcv+0x65');
-    expect(verdict.evidence).toEqual(['__inet_lookup_listener: tcp port is not listened', 'kfree_skb: packet is dropped by kernel']);
+    expect(verdict.evidence).toEqual([
+      '__inet_lookup_listener: tcp port is not listened',
+      'kfree_skb: packet is dropped by kernel',
+    ]);
   });
 
   it('has the outcome as cause where nothing went wrong', () => {
     const verdict = judge([at('tcp-in', 'tcp_v4_rcv'), freed], 'freed');
-    expect(verdict).toMatchObject({ cause: 'delivered', text: 'delivered: last seen in tcp_v4_rcv', advice: [], evidence: [] });
+    expect(verdict).toMatchObject({
+      cause: 'delivered',
+      text: 'delivered: last seen in tcp_v4_rcv',
+      advice: [],
+      evidence: [],
+    });
   });
 
   it('gives each advice once', () => {

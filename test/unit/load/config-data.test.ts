@@ -16,7 +16,8 @@ function config(options: TraceOptions, more: { netns?: number; wantMeta?: boolea
     view,
     /** A u32 of the filter. */
     field: (offset: number) => view.getUint32(TraceConfig.filter + offset, true),
-    slice: (offset: number, length: number) => bytes.slice(TraceConfig.filter + offset, TraceConfig.filter + offset + length),
+    slice: (offset: number, length: number) =>
+      bytes.slice(TraceConfig.filter + offset, TraceConfig.filter + offset + length),
   };
 }
 
@@ -78,7 +79,8 @@ describe('the configuration', () => {
   ] as const)('holds the ranges of %s', (option, count, start) => {
     const { field, view, bytes } = config({ [option]: ['80', '8000-65535'] });
     expect(field(count)).toBe(2);
-    const at = (i: number, offset: number) => view.getUint16(TraceConfig.filter + start + i * FilterRange.size + offset, true);
+    const at = (i: number, offset: number) =>
+      view.getUint16(TraceConfig.filter + start + i * FilterRange.size + offset, true);
     expect([at(0, FilterRange.low), at(0, FilterRange.high)]).toEqual([80, 80]);
     expect([at(1, FilterRange.low), at(1, FilterRange.high)]).toEqual([8000, 65535]);
     expect(bytes.filter((b) => b !== 0)).toHaveLength(1 + 2 + 2 + 2); // the count, 80, 80, 8000 (two bytes), 65535 (two)

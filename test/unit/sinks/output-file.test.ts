@@ -83,7 +83,9 @@ describe('the output file', () => {
     lchownSync(path, OTHER_USER, OTHER_USER);
     const error = failure(() => openOutputFile(path));
     expect(error).toBeInstanceOf(UsageError);
-    expect((error as Error).message).toBe(`'${path}' is a symbolic link of another user (uid ${OTHER_USER}): not written`);
+    expect((error as Error).message).toBe(
+      `'${path}' is a symbolic link of another user (uid ${OTHER_USER}): not written`,
+    );
     expect(readFileSync(target, 'utf8')).toBe('precious');
   });
 
@@ -124,7 +126,9 @@ describe('writing to it', () => {
   it('to a full disk says so and keeps what was written whole', (ctx) => {
     const mountPoint = join(directory, 'disk');
     mkdirSync(mountPoint);
-    const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mountPoint], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mountPoint], {
+      encoding: 'utf8',
+    });
     ctx.skip(status !== 0, `a small tmpfs cannot be mounted here: ${stderr?.trim()}`);
     try {
       const path = join(mountPoint, 'trace');
@@ -164,7 +168,9 @@ describe('writing to it', () => {
     const path = join(directory, 'pipe');
     execFileSync('mkfifo', [path]);
     // begins to read when it is told, and that is after more was written than a pipe holds
-    const reader = spawn('sh', ['-c', 'exec 3<"$0"; echo open; sleep 0.3; wc -c <&3', path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const reader = spawn('sh', ['-c', 'exec 3<"$0"; echo open; sleep 0.3; wc -c <&3', path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const output: string[] = [];
     reader.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
     const fd = await openWhenRead(path);
@@ -179,7 +185,9 @@ describe('writing to it', () => {
   it('to a pipe whose reader has gone fails with EPIPE', async () => {
     const path = join(directory, 'pipe');
     execFileSync('mkfifo', [path]);
-    const reader = spawn('sh', ['-c', 'exec 3<"$0"; echo open; read line <&3', path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const reader = spawn('sh', ['-c', 'exec 3<"$0"; echo open; read line <&3', path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const gone = once(reader, 'close');
     const writer = new FileWriter(await openWhenRead(path), path);
     writer.write('one line\n');

@@ -68,7 +68,7 @@ describe('writing to standard output', () => {
     ctx.skip(!existsSync('/dev/full'), 'there is no /dev/full');
     const stream = createWriteStream('/dev/full');
     const writer = writerTo(stream);
-    const failed = new Promise((resolve) => stream.on('close', resolve));
+    const failed = new Promise<void>((resolve) => stream.on('close', resolve));
     await writer.write('one');
     await failed;
     await expect(writer.write('two')).rejects.toThrow('cannot write to standard output: the disk is full');

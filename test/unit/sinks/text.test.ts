@@ -6,25 +6,46 @@ import { skbTrace, traceEvent } from '../../support/traces.js';
 
 const tcp: TcpInfo = { seq: 2754757913, ack: 1579697130, flags: 'R', win: 8192, payload: 0 };
 
-function format(events: TraceEvent[], options: Partial<TextOptions> = {}, more: Parameters<typeof skbTrace>[0] = {}): string {
+function format(
+  events: TraceEvent[],
+  options: Partial<TextOptions> = {},
+  more: Parameters<typeof skbTrace>[0] = {},
+): string {
   const formatter = new TextFormatter({ detail: false, date: false, ret: false, color: false, ...options });
   return formatter.trace(skbTrace({ events, ...more }));
 }
 
 /** The lines of the events alone. */
-function lines(events: TraceEvent[], options: Partial<TextOptions> = {}, more: Parameters<typeof skbTrace>[0] = {}): string[] {
-  return format(events, options, more).split('\n').slice(1, 1 + events.length);
+function lines(
+  events: TraceEvent[],
+  options: Partial<TextOptions> = {},
+  more: Parameters<typeof skbTrace>[0] = {},
+): string[] {
+  return format(events, options, more)
+    .split('\n')
+    .slice(1, 1 + events.length);
 }
 
-const SGR = /\x1b\[\d+m/g; // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+const SGR = /\x1b\[\d+m/g;
 
 describe('a block of text', () => {
   it('is what users of nettrace know', () => {
     const packet = 'TCP: 172.26.137.131:54321 -> 172.26.137.130:8000 seq:2754757913, ack:1579697130, flags:R';
     const events = [
       traceEvent({ t: 4912183.252733, func: 'napi_gro_receive_entry', tcp }),
-      traceEvent({ t: 4912183.252757, func: 'nf_hook_slow', tcp, notes: [{ level: 'info', text: 'ipv4 in chain: PRE_ROUTING' }] }),
-      traceEvent({ t: 4912183.252759, func: 'nft_do_chain', tcp, notes: [{ level: 'info', text: 'iptables table:nat, chain:PREROUTING' }] }),
+      traceEvent({
+        t: 4912183.252757,
+        func: 'nf_hook_slow',
+        tcp,
+        notes: [{ level: 'info', text: 'ipv4 in chain: PRE_ROUTING' }],
+      }),
+      traceEvent({
+        t: 4912183.252759,
+        func: 'nft_do_chain',
+        tcp,
+        notes: [{ level: 'info', text: 'iptables table:nat, chain:PREROUTING' }],
+      }),
       traceEvent({
         t: 4912183.252789,
         func: 'kfree_skb',
@@ -95,7 +116,9 @@ describe('a packet', () => {
 
   it('over IPv6 has its addresses in brackets', () => {
     const tuple = { saddr: 'fd00::1', sport: 5353, daddr: 'fd00::2', dport: 53 };
-    expect(packetText(skbTrace({ proto: 'udp', tuple }), traceEvent(), false)).toBe('UDP: [fd00::1]:5353 -> [fd00::2]:53');
+    expect(packetText(skbTrace({ proto: 'udp', tuple }), traceEvent(), false)).toBe(
+      'UDP: [fd00::1]:5353 -> [fd00::2]:53',
+    );
   });
 
   it('without readable headers says so', () => {
@@ -106,7 +129,16 @@ describe('a packet', () => {
 
 describe('--detail', () => {
   const event = traceEvent({
-    tcp: { ...tcp, flags: 'S', mss: 1460, windowScale: 7, sackPermitted: true, tsval: 5, tsecr: 0, sack: [{ left: 1, right: 9 }] },
+    tcp: {
+      ...tcp,
+      flags: 'S',
+      mss: 1460,
+      windowScale: 7,
+      sackPermitted: true,
+      tsval: 5,
+      tsecr: 0,
+      sack: [{ left: 1, right: 9 }],
+    },
     skb: 1,
     cpu: 3,
     ifname: 'eth0',
@@ -126,7 +158,9 @@ describe('--detail', () => {
   });
 
   it('says that options are malformed', () => {
-    expect(lines([traceEvent({ tcp: { ...tcp, malformed: true } })], { detail: true })[0]).toContain('win:8192, options malformed');
+    expect(lines([traceEvent({ tcp: { ...tcp, malformed: true } })], { detail: true })[0]).toContain(
+      'win:8192, options malformed',
+    );
   });
 
   it('names the skb as the head of the block does', () => {
@@ -148,7 +182,9 @@ describe('--date', () => {
     const at = new Date('2026-03-01T12:00:00Z');
     const two = (n: number) => String(n).padStart(2, '0');
     const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-    expect(line).toMatch(new RegExp(`^\\[${day} ${two(at.getHours())}:${two(at.getMinutes())}:00\\.000100\\] \\[ip_rcv`));
+    expect(line).toMatch(
+      new RegExp(`^\\[${day} ${two(at.getHours())}:${two(at.getMinutes())}:00\\.000100\\] \\[ip_rcv`),
+    );
   });
 
   it('adds what passed since the first event to the microsecond', () => {
@@ -173,13 +209,15 @@ describe('--ret', () => {
 });
 
 describe('colour', () => {
-  const events = (['info', 'warning', 'error'] as const).map((level) => traceEvent({ tcp, notes: [{ level, text: level }] }));
+  const events = (['info', 'warning', 'error'] as const).map((level) =>
+    traceEvent({ tcp, notes: [{ level, text: level }] }),
+  );
 
   it('differs by the level of a note', () => {
     const coloured = lines(events, { color: true });
-    expect(coloured[0]).toMatch(/ \x1b\[32m\*info\*\x1b\[0m$/); // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
-    expect(coloured[1]).toMatch(/ \x1b\[33m\*warning\*\x1b\[0m$/); // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
-    expect(coloured[2]).toMatch(/ \x1b\[31m\*error\*\x1b\[0m$/); // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+    expect(coloured[0]).toContain(' \x1b[32m*info*\x1b[0m');
+    expect(coloured[1]).toContain(' \x1b[33m*warning*\x1b[0m');
+    expect(coloured[2]).toContain(' \x1b[31m*error*\x1b[0m');
   });
 
   it('is all that it adds, and each colour is taken back', () => {
@@ -213,7 +251,9 @@ describe('names from outside', () => {
     const hostile = fc.string({ unit: 'binary', maxLength: 16 });
     fc.assert(
       fc.property(hostile, hostile, hostile, (comm, ifname, note) => {
-        const text = format([traceEvent({ tcp, comm, ifname, notes: [{ level: 'error', text: note }] })], { detail: true });
+        const text = format([traceEvent({ tcp, comm, ifname, notes: [{ level: 'error', text: note }] })], {
+          detail: true,
+        });
         expect(text.split('\n')).toHaveLength(4);
         expect([...text].filter((c) => c !== '\n' && /\p{Cc}/u.test(c))).toEqual([]);
       }),

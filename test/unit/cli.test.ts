@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, vi } from 'vitest';
+import { PROBES } from '../../src/generated/probes.js';
+import type { Check } from '../../src/load/preflight.js';
+import { nettrace, ROOT, run } from '../support/command.js';
+
+// each test starts Node anew
+vi.setConfig({ testTimeout: 60_000 });
+
+const STACK = /^\s+at |node:internal|\.js:\d+|\.ts:\d+/m;
+
+describe('wrong use', () => {
+  it.each([
+    [['-P', '99999'], "port must be a whole number from 0 to 65535, not '99999'"],
+    [['-P', '80,http'], "port must be a whole number from 0 to 65535, not 'http'"],
+    [['-S', '9-1'], "source port range '9-1' ends before it starts"],
+    [['-s', 'localhost'], "source address must be an IPv4 or IPv6 address or CIDR, not 'localhost'"],
+    [['--addr', '10.0.0.0/33'], "address prefix of '10.0.0.0/33' must be a whole number from 0 to 32, not '33'"],
+    [['--tcp-flags', 'X'], "TCP flags are letters of S A R P F U, not 'X'"],
+    [['--pkt-len', '1k'], "packet length must be a whole number from 0 to 4294967295, not '1k'"],
+    [['-c', '0'], "count must be a whole number from 1 to 2147483647, not '0'"],
+    [['-c', 'many'], "count must be a whole number, not 'many'"],
+    [['--pid', '-1'], "pid must be a whole number, not '-1'"],
+    [['--buffer', '5000'], 'the buffer must be a power of two from 4096 to 1073741824 bytes, not 5000'],
+    [
+      ['--ifname', 'a-name-that-is-far-too-long'],
+      "interface names have 1 to 15 bytes, not 'a-name-that-is-far-too-long'",
+    ],
+    [['--ifname', 'nettrace-none'], "there is no interface 'nettrace-none' in this network namespace"],
+    [['--netns', 'no-such-netns'], "there is no network namespace 'no-such-netns' (/run/netns/no-such-netns: ENOENT)"],
+    [
+      ['-p', 'sctp'],
+      "option '-p, --proto <proto>' argument 'sctp' is invalid. Allowed choices are tcp, udp, icmp, icmpv6, arp, ip, ipv6.",
+    ],
+    [
+      ['--backend', 'x'],
+      "option '--backend <name>' argument 'x' is invalid. Allowed choices are kprobe-multi, kprobe, fentry, tracepoint.",
+    ],
+    [['-P'], "option '-P, --port <port,...>' argument missing"],
+    [['--no-such-option'], "unknown option '--no-such-option'"],
+    [['no-such-command'], "unknown command 'no-such-command'"],
+    [['doctor', '--no-such-option'], "unknown option '--no-such-option'"],
+    [['-p', 'icmp', '-P', '80'], 'icmp has no ports: a port filter would match nothing'],
+  ])('%j ends with exit code 2 and one message', async (words, message) => {
+    const { code, stdout, stderr } = await nettrace(...words);
+    expect(stderr.split('\n')[0]).toBe(`nettrace: ${message}`);
+    // at most one more line: what to do
+    expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(2);
+    expect(stderr).not.toMatch(STACK);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+
+  it('suggests the option that was meant, on a line of its own', async () => {
+    const { code, stderr } = await nettrace('--prot', 'tcp');
+    expect(stderr).toMatch(/^nettrace: unknown option '--prot'\n {2}\(Did you mean one of .*--proto/);
+    expect(code).toBe(2);
+  });
+
+  it('shows values with their control characters made visible', async () => {
+    const { code, stderr } = await nettrace('-P', '\x1b[2J');
+    expect(stderr).toBe("nettrace: port must be a whole number from 0 to 65535, not '\\x1b[2J'\n");
+    expect(code).toBe(2);
+  });
+});
+
+describe('help and version', () => {
+  it('-h lists every option on standard output', async () => {
+    const { code, stdout, stderr } = await nettrace('-h');
+    expect(code).toBe(0);
+    expect(stderr).toBe('');
+    const options =
+      '-s --saddr -d --daddr --addr -S --sport -D --dport -P --port -p --proto --tcp-flags --pkt-len --netns ' +
+      '--netns-current --ifname --pid -t --trace -c --count --json -o --output --date --detail --ret --backend ' +
+      '-v -h -V doctor probes';
+    for (const option of options.split(' ')) expect(stdout).toMatch(new RegExp(`(^|[\\s,])${option}([\\s,]|$)`, 'm'));
+    expect(stdout.split('\n').every((line) => line.length <= 120)).toBe(true);
+  });
+
+  it.each(['doctor', 'probes'])('%s -h explains the command', async (command) => {
+    const { code, stdout, stderr } = await nettrace(command, '-h');
+    expect(code).toBe(0);
+    expect(stdout).toContain(`nettrace ${command}`);
+    expect(stdout).toContain('--json');
+    expect(stderr).toBe('');
+  });
+
+  it.each(['-V', '--version'])('%s says the version of the package', async (option) => {
+    const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as { version: string };
+    expect(await nettrace(option)).toEqual({ code: 0, signal: null, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
+describe('nettrace probes', () => {
+  it('lists the whole table, whatever the kernel has', async () => {
+    const { code, stdout } = await nettrace('probes');
+    expect(code).toBe(0);
+    for (const { name } of PROBES) expect(stdout).toMatch(new RegExp(`^ {2}[-+?] ${name}\\b`, 'm'));
+  });
+
+  it('--json gives it to scripts', async () => {
+    const { code, stdout } = await nettrace('probes', '--json');
+    expect(code).toBe(0);
+    const rows = JSON.parse(stdout) as { name: string; stage: string; default: boolean }[];
+    expect(rows.map((r) => r.name)).toEqual(PROBES.map((p) => p.name));
+    expect(rows.map((r) => r.default)).toEqual(PROBES.map((p) => p.isDefault));
+  });
+});
+
+describe('nettrace doctor', () => {
+  it('--json says what can be done here, and the exit code whether that is to trace', async () => {
+    const { code, stdout, stderr } = await nettrace('doctor', '--json');
+    const report = JSON.parse(stdout) as { ok: boolean; error?: string; checks: Check[]; probes: { name: string }[] };
+    expect(code).toBe(report.ok ? 0 : 1);
+    expect(report.ok).toBe(report.error === undefined && report.checks.every((c) => c.ok || !c.fatal));
+    if (report.ok) expect(new Set(report.probes.map((p) => p.name)).size).toBe(report.probes.length);
+    expect(report.probes.length > 0).toBe(report.ok);
+    expect(stderr).toBe('');
+  });
+
+  it('says it in words', async () => {
+    const { stdout, stderr } = await nettrace('doctor');
+    expect(stdout).toMatch(/^ok {4}system: Linux /);
+    expect(stdout + stderr).not.toMatch(STACK);
+  });
+});
+
+describe('a pipe whose reader has gone', () => {
+  it.each(['probes', 'probes --json', '-h'])('ends nettrace %s quietly', async (words) => {
+    const { stderr } = await run('sh', ['-c', `"$0" dist/cli.js ${words} | true`, process.execPath]);
+    expect(stderr).toBe('');
+  });
+});

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import { describe, expect, it, type TestContext } from 'vitest';
+import { UsageError } from '../../src/errors.js';
+import { requireTraceable } from '../../src/load/preflight.js';
+import { trace } from '../../src/trace.js';
+import type { SkbTrace } from '../../src/types.js';
+import { nettrace, ROOT } from '../support/command.js';
+
+/** Skips the test where nothing can be traced, with the reason that a user would be told. */
+async function needTracing(ctx: TestContext): Promise<void> {
+  try {
+    requireTraceable();
+  } catch (error) {
+    ctx.skip((error as Error).message);
+  }
+  const { code, stdout } = await nettrace('doctor', '--json');
+  ctx.skip(code !== 0, `nettrace doctor: ${(JSON.parse(stdout) as { error?: string }).error}`);
+}
+
+describe('the library', () => {
+  it('tells wrong options from ready and from the iteration, as the same error', async () => {
+    const run = trace({ port: ['http'] });
+    const [ready, iteration] = await Promise.allSettled([run.ready, run[Symbol.asyncIterator]().next()]);
+    expect(ready).toMatchObject({ status: 'rejected', reason: expect.any(UsageError) });
+    expect(iteration).toEqual(ready);
+  });
+
+  it('makes no noise of its own where only the iteration is looked at', async () => {
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    try {
+      await expect(async () => {
+        for await (const _ of trace({ count: 0 }));
+      }).rejects.toThrow('count must be');
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', listener);
+    }
+  });
+
+  it('can be stopped after it failed, and told of nothing lost', async () => {
+    const run = trace({ pid: -1 });
+    await expect(run.ready).rejects.toThrow(UsageError);
+    run.stop();
+    run.stop();
+    expect(run.statistics()).toMatchObject({ produced: 0, delivered: 0, malformed: 0, orphans: 0, queueFull: 0 });
+  });
+
+  it('traces a packet as its example shows, and ends when it is told to', { timeout: 60_000 }, async (ctx) => {
+    await needTracing(ctx);
+    const server = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const example = spawn(process.execPath, ['test/support/library-example.mjs', String(port)], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stderr = '';
+    example.stderr.on('data', (bytes) => {
+      stderr += bytes;
+    });
+    const ended = once(example, 'close');
+    const client = createSocket('udp4');
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: example.stdout })) {
+      lines.push(line);
+      if (line === 'ready') client.send('hello', port, '127.0.0.1');
+    }
+    client.close();
+    server.close();
+    expect(stderr).toBe('');
+    expect(await ended).toEqual([0, null]);
+    expect(lines[0]).toBe('ready');
+    const packets = lines.slice(1, -1).map((line) => JSON.parse(line) as SkbTrace);
+    expect(packets.length).toBeGreaterThan(0);
+    for (const packet of packets) {
+      expect(packet).toMatchObject({ v: 1, proto: 'udp', tuple: { daddr: '127.0.0.1', dport: port } });
+      expect(packet.events.length).toBeGreaterThan(0);
+    }
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({ malformed: 0, ringFull: 0 });
+  });
+});
