@@ -4,13 +4,14 @@
 #define NETTRACE_COMPAT_H
 
 #include "kernel_types.h"
+#include "config.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 /*
- * Modules have BTF from 5.11 on (commit 36e68442d1af). Before, and where the module that has them was not
- * loaded when the programs were, the types of nf_tables and x_tables cannot be relocated; these are their places on
- * 64-bit 5.8 to 5.10.
+ * Modules have BTF from 5.11 on (commit 36e68442d1af). Before, the types of nf_tables and x_tables cannot be relocated:
+ * these are their places on 64-bit 5.8 to 5.10. On later kernels types that are not found (the module was loaded
+ * later, or this user may not list modules' BTF) are not read at all.
  */
 struct nft_chain___no_btf {
 	char before[64];
@@ -52,21 +53,27 @@ static __always_inline const struct nf_hook_state *nft_pktinfo_state(const struc
 		return BPF_CORE_READ(pkt, state);
 	if (bpf_core_type_exists(struct nft_pktinfo___v5_10))
 		return BPF_CORE_READ((const struct nft_pktinfo___v5_10 *)(const void *)pkt, xt.state);
-	return BPF_PROBE_READ((const struct nft_pktinfo___no_btf *)(const void *)pkt, state);
+	if (config.fixed_module_types)
+		return BPF_PROBE_READ((const struct nft_pktinfo___no_btf *)(const void *)pkt, state);
+	return NULL;
 }
 
 static __always_inline const char *nft_chain_name(const struct nft_chain *chain)
 {
 	if (bpf_core_type_exists(struct nft_chain))
 		return BPF_CORE_READ(chain, name);
-	return BPF_PROBE_READ((const struct nft_chain___no_btf *)(const void *)chain, name);
+	if (config.fixed_module_types)
+		return BPF_PROBE_READ((const struct nft_chain___no_btf *)(const void *)chain, name);
+	return NULL;
 }
 
 static __always_inline const char *nft_chain_table_name(const struct nft_chain *chain)
 {
 	if (bpf_core_type_exists(struct nft_chain))
 		return BPF_CORE_READ(chain, table, name);
-	return BPF_PROBE_READ((const struct nft_chain___no_btf *)(const void *)chain, table, name);
+	if (config.fixed_module_types)
+		return BPF_PROBE_READ((const struct nft_chain___no_btf *)(const void *)chain, table, name);
+	return NULL;
 }
 
 /* The address of the table's own name. */
@@ -74,7 +81,9 @@ static __always_inline const char *xt_table_name(const struct xt_table *table)
 {
 	if (bpf_core_type_exists(struct xt_table))
 		return table->name;
-	return ((const struct xt_table___no_btf *)(const void *)table)->name;
+	if (config.fixed_module_types)
+		return ((const struct xt_table___no_btf *)(const void *)table)->name;
+	return NULL;
 }
 
 #endif

@@ -50,8 +50,12 @@ struct filter_config {
 struct trace_config {
 	struct filter_config filter;
 	unsigned int want_meta; /* interface, netns, process, mark and TCP options in every record */
-	unsigned int reserved;
+	unsigned int fixed_module_types; /* before 5.11: types of modules have the places that compat.bpf.h gives */
 };
+
+#ifdef __bpf__
+const volatile struct trace_config config = {};
+#endif
 
 /* What is known only when the programs are attached, and what user space does meanwhile. Written by user space alone. */
 struct late_options {

@@ -9,8 +9,6 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-const volatile struct trace_config config = {};
-
 /*
  * The tests below compute instead of branching: each branch doubles what the verifier walks through, and a filter of two
  * nets was too much for the one of 5.10. forget() keeps the compiler from finding the branches again.

@@ -96,6 +96,11 @@ export interface TracingOptions extends CloneOptions {
 export interface OpenOptions {
   /** The object's name in messages and in the kernel; from the file name, or `object`. */
   name?: string;
+  /**
+   * Path of the BTF to relocate against, in place of all that the kernel has. With `/sys/kernel/btf/vmlinux` the types of
+   * modules are left out: libbpf can list those only with CAP_SYS_ADMIN, and fails without it where a type is missing.
+   */
+  btf?: string;
 }
 
 export class BpfObject {

@@ -157,7 +157,7 @@ class Run implements TraceRun {
   #noticeLosses(): void {
     if (!this.#programs) return;
     this.#lastCounts = this.#programs.counts();
-    const lost = this.#lastCounts.ringFull + this.#decoder.malformed;
+    const lost = this.#lastCounts.ringFull + this.#lastCounts.trackFull + this.#decoder.malformed;
     if (lost === this.#lost) return;
     this.#lost = lost;
     this.#assembler?.markIncomplete(Number(process.hrtime.bigint()));

@@ -55,14 +55,16 @@ Napi::Value BpfObject::Open(const Napi::CallbackInfo& info) {
     Napi::Object options = arguments::Options(info[1], "options");
     auto nameOption = arguments::Optional(options, "name");
     std::string name = nameOption ? arguments::String(*nameOption, "name") : "";
+    auto btfOption = arguments::Optional(options, "btf");
+    std::string btf = btfOption ? arguments::String(*btfOption, "btf") : "";
     State state;
     if (info[0].IsString()) {
         std::string path = arguments::String(info[0], "source");
-        state = Guarded(env, [&] { return ObjectState::FromFile(path, name); });
+        state = Guarded(env, [&] { return ObjectState::FromFile(path, name, btf); });
     } else if (info[0].IsTypedArray()) {
         Bytes bytes = arguments::ByteArray(info[0], "source");
-        state = Guarded(env,
-                        [&] { return ObjectState::FromBytes(bytes.data, bytes.size, name.empty() ? "object" : name); });
+        state = Guarded(
+            env, [&] { return ObjectState::FromBytes(bytes.data, bytes.size, name.empty() ? "object" : name, btf); });
     } else {
         arguments::Reject(env, "source must be a path or a Uint8Array");
     }

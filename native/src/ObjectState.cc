@@ -52,20 +52,24 @@ std::shared_ptr<ObjectState> ObjectState::Adopt(bpf_object* object, std::string 
     return state;
 }
 
-std::shared_ptr<ObjectState> ObjectState::FromFile(const std::string& path, const std::string& name) {
+std::shared_ptr<ObjectState> ObjectState::FromFile(const std::string& path, const std::string& name,
+                                                   const std::string& btf) {
     LibbpfLog log;
     LIBBPF_OPTS(bpf_object_open_opts, options);
     std::string objectName = name.empty() ? BaseName(path) : name;
     options.object_name = objectName.c_str();
+    if (!btf.empty()) options.btf_custom_path = btf.c_str();
     bpf_object* object = bpf_object__open_file(path.c_str(), &options);
     if (!object) throw Failure(errno, "open", path, log.Words());
     return Adopt(object, objectName);
 }
 
-std::shared_ptr<ObjectState> ObjectState::FromBytes(const void* data, size_t size, const std::string& name) {
+std::shared_ptr<ObjectState> ObjectState::FromBytes(const void* data, size_t size, const std::string& name,
+                                                    const std::string& btf) {
     LibbpfLog log;
     LIBBPF_OPTS(bpf_object_open_opts, options);
     options.object_name = name.c_str();
+    if (!btf.empty()) options.btf_custom_path = btf.c_str();
     // libelf wants an aligned ELF header; a slice of a JavaScript buffer may start anywhere.
     std::vector<uint64_t> aligned(size / 8 + 1);
     memcpy(aligned.data(), data, size);

@@ -14,9 +14,11 @@
 
 class ObjectState {
   public:
-    /** Throws Failure. `name` may be empty where `path` is given. */
-    static std::shared_ptr<ObjectState> FromFile(const std::string& path, const std::string& name);
-    static std::shared_ptr<ObjectState> FromBytes(const void* data, size_t size, const std::string& name);
+    /** Throws Failure. `name` may be empty where `path` is given; `btf` is empty for the running kernel's. */
+    static std::shared_ptr<ObjectState> FromFile(const std::string& path, const std::string& name,
+                                                 const std::string& btf);
+    static std::shared_ptr<ObjectState> FromBytes(const void* data, size_t size, const std::string& name,
+                                                  const std::string& btf);
     ~ObjectState() { Close(); }
 
     const std::string& Name() const { return name_; }

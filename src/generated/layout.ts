@@ -140,7 +140,7 @@ export const TraceConfig = {
   size: 1240,
   filter: 0,
   wantMeta: 1232,
-  reserved: 1236,
+  fixedModuleTypes: 1236,
 } as const;
 
 /** struct tracked_skb: offsets in bytes. */

@@ -119,7 +119,7 @@ function planTracepoint(definition: ProbeDefinition, kernel: Kernel): Omit<Plann
   const parameters = kernel.btf.tracepoint(target.split(':')[1] ?? '');
   if (!parameters) return 'this kernel has no such tracepoint';
   const skb = definition.skb ?? parameters.findIndex((p) => p.pointsTo === 'sk_buff');
-  if (skb < 0) return 'it carries no skb in this kernel';
+  if (skb < 0 || (skb !== NO_ARG && skb >= parameters.length)) return 'it carries no skb in this kernel';
   return {
     definition,
     target,

@@ -37,10 +37,12 @@ export interface ConfigInput {
   /** Inode; 0 for any. */
   netns: number;
   wantMeta: boolean;
+  /** The kernel is too old for BTF of modules. */
+  fixedModuleTypes: boolean;
 }
 
 /** Writes struct trace_config (bpf/config.h) into `bytes`, which begin with it. */
-export function writeConfig(bytes: Uint8Array, { filter, netns, wantMeta }: ConfigInput): void {
+export function writeConfig(bytes: Uint8Array, { filter, netns, wantMeta, fixedModuleTypes }: ConfigInput): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = TraceConfig.filter;
   const set = (offset: number, value: number) => view.setUint32(at + offset, value, LITTLE);
@@ -72,4 +74,5 @@ export function writeConfig(bytes: Uint8Array, { filter, netns, wantMeta }: Conf
   set(FilterConfig.hasIfname, filter.ifname === undefined ? 0 : 1);
   bytes.set(Buffer.from(filter.ifname ?? ''), at + FilterConfig.ifname);
   view.setUint32(TraceConfig.wantMeta, wantMeta ? 1 : 0, LITTLE);
+  view.setUint32(TraceConfig.fixedModuleTypes, fixedModuleTypes ? 1 : 0, LITTLE);
 }

@@ -1,5 +1,14 @@
-import { statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { UsageError } from '../errors.js';
+
+/** Links below /proc say what kind of namespace they are: `mnt:[...]`. */
+function isOtherKind(path: string): boolean {
+  try {
+    return !readlinkSync(path).startsWith('net:') && /^\/proc\//.test(path);
+  } catch {
+    return false; // no link: a file that ip netns has mounted
+  }
+}
 
 /**
  * The inode of a network namespace: from its inode in digits, a path such as /proc/1/ns/net, or a name below /run/netns
@@ -17,7 +26,7 @@ export function netnsInode(text: string): number {
   const path = isName ? `/run/netns/${text}` : text;
   try {
     const stat = statSync(path);
-    if (stat.dev === statSync('/proc/self/ns/net').dev) return stat.ino;
+    if (stat.dev === statSync('/proc/self/ns/net').dev && !isOtherKind(path)) return stat.ino;
   } catch (cause) {
     throw new UsageError(
       `there is no network namespace '${text}' (${path}: ${(cause as NodeJS.ErrnoException).code})`,

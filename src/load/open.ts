@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { arch } from 'node:os';
+import { arch, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { BpfError, type BpfMap, BpfObject, RingBufferReader } from '#bpf-loader';
 import { LITTLE } from '../decode/byte-order.js';
@@ -10,6 +10,7 @@ import { Attacher } from './attacher.js';
 import { type AttachOutcome, BACKENDS, type Backend, chooseAutoload, probeFeatures } from './backends.js';
 import { type ConfigInput, writeConfig } from './config-data.js';
 import type { Kernel } from './kernel.js';
+import { hasSysAdmin, isOlder } from './preflight.js';
 
 /** What was lost, by cause; `produced` counts the records that were to be sent. */
 export interface KernelCounts {
@@ -19,7 +20,7 @@ export interface KernelCounts {
   framesFull: number;
 }
 
-export interface OpenInput extends ConfigInput {
+export interface OpenInput extends Omit<ConfigInput, 'fixedModuleTypes'> {
   bufferBytes: number;
   backend: Backend | undefined;
 }
@@ -39,7 +40,7 @@ function explainLoadFailure(error: unknown): never {
   if (!(error instanceof BpfError)) throw error;
   const advice =
     error.code === 'EPERM'
-      ? 'is CAP_BPF there, and does no security module or seccomp profile forbid bpf(2)? nettrace doctor says more'
+      ? 'no security module or seccomp profile may forbid bpf(2); before 5.11 without root also: ulimit -l unlimited'
       : 'please report this with the output of nettrace doctor';
   throw new NettraceError(`the kernel did not take the BPF programs: ${error.message}`, { advice, cause: error });
 }
@@ -71,11 +72,14 @@ export class AttachedPrograms {
 
   /** Opens, loads and attaches. Throws NettraceError where the kernel refuses the programs or nothing could be attached. */
   static async open(kernel: Kernel, probes: readonly PlannedProbe[], input: OpenInput): Promise<AttachedPrograms> {
-    const object = BpfObject.open(objectPath(), { name: 'nettrace' });
+    const object = BpfObject.open(objectPath(), {
+      name: 'nettrace',
+      ...(hasSysAdmin() ? {} : { btf: '/sys/kernel/btf/vmlinux' }),
+    });
     try {
       const features = probeFeatures(kernel.btf.enumValues('bpf_attach_type'), kernel.btf.enumValues('bpf_func_id'));
       const rodata = object.initialData('.rodata');
-      writeConfig(rodata, input);
+      writeConfig(rodata, { ...input, fixedModuleTypes: isOlder(release(), 5, 11) });
       object.setInitialData('.rodata', rodata);
       object.setMaxEntries('events', input.bufferBytes);
       chooseAutoload(object, features);

@@ -57,10 +57,20 @@ function checkPlatform(): Check[] {
   return checks;
 }
 
-/** The kernel's version against 5.8: ring buffer and CAP_BPF came with it. */
+/** Is a kernel of this release older than major.minor? */
+export function isOlder(text: string, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = text.split('.').map((part) => Number.parseInt(part, 10));
+  return ownMajor < major || (ownMajor === major && ownMinor < minor);
+}
+
+/** May this process do what CAP_SYS_ADMIN permits? Listing the BTF of modules by their ids is one of that. */
+export function hasSysAdmin(): boolean {
+  return ((effectiveCapabilities() >> BigInt(CAP_SYS_ADMIN)) & 1n) === 1n;
+}
+
+/** Ring buffer and CAP_BPF came with 5.8. */
 export function isOldKernel(text: string): boolean {
-  const [major = 0, minor = 0] = text.split('.').map((part) => Number.parseInt(part, 10));
-  return major < 5 || (major === 5 && minor < 8);
+  return isOlder(text, 5, 8);
 }
 
 function checkVersion(): Check {

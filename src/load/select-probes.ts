@@ -65,7 +65,10 @@ export function selectProbes(words: readonly string[], kernel: Kernel): ProbeDef
   const everything = words.includes('all');
   for (const word of words) {
     for (const probe of selectOne(word, kernel)) {
-      const entry = probe.entry || (!everything && !keepsIdentity(probe) && !probe.noParse && probe.read !== 'request');
+      const carriesSkb = probe.read !== 'state' && probe.read !== 'route';
+      const entry =
+        probe.entry ||
+        (carriesSkb && !everything && !keepsIdentity(probe) && !probe.noParse && probe.read !== 'request');
       chosen.set(probe.name, entry ? { ...probe, entry: true } : probe);
     }
   }

@@ -46,13 +46,17 @@ describe.each(BACKENDS)('the backend $backend', ({ backend, here, probes }) => {
       return ctx.skip(`not on this kernel: ${error.message.split('\n')[0]}`);
     }
     const { attached, backends } = recording;
-    if (!here && !probes.some((name) => attached.has(name))) return ctx.skip('none of these functions can be attached on this kernel');
+    if (!here && !probes.some((name) => attached.has(name)))
+      return ctx.skip('none of these functions can be attached on this kernel');
     // one function that cannot be attached costs that function: 5.10 and 6.1 refuse fentry to the lookup of listeners
     const may = backend === 'fentry' ? ['__inet_lookup_listener'] : [];
     expect([...attached, ...may]).toEqual(expect.arrayContaining([...probes]));
     expect(new Set(probes.flatMap((name) => backends.get(name) ?? []))).toEqual(new Set([backend]));
     const syn = recording.find({ proto: 'tcp', dport: PORT, flags: 'S' });
     const steps = probes.filter((name) => attached.has(name) && name !== 'kfree_skb');
-    expectOrderedSubset(syn, steps.map((func) => ({ func, skb: 'syn' })));
+    expectOrderedSubset(
+      syn,
+      steps.map((func) => ({ func, skb: 'syn' })),
+    );
   });
 });

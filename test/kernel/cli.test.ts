@@ -60,7 +60,10 @@ describe('nettrace --json', () => {
     cli.process.stdout.destroy();
     await ping();
     const { code, stderr } = await cli.ended;
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^begin trace\.\.\.\n(end trace\.\.\.\n)?$/) });
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^begin trace\.\.\.\n(end trace\.\.\.\n)?$/),
+    });
   });
 });
 
@@ -124,7 +127,8 @@ describe('nettrace as another user', () => {
   });
 
   it('works with exactly those, where kernel addresses are shown', async (ctx) => {
-    if (readFileSync('/proc/sys/kernel/kptr_restrict', 'utf8').trim() !== '0') ctx.skip('kernel.kptr_restrict hides addresses here');
+    if (readFileSync('/proc/sys/kernel/kptr_restrict', 'utf8').trim() !== '0')
+      ctx.skip('kernel.kptr_restrict hides addresses here');
     const cli = new Cli(['--json', '-c', '2', ...MINE], as('bpf', 'perfmon', 'net_admin'));
     await cli.ready();
     await ping();

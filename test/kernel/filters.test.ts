@@ -50,7 +50,10 @@ async function recordAll(list: [string, TraceOptions][], play: () => Promise<voi
 
 beforeAll(async () => {
   net.add('client', 'server');
-  await net.join({ node: 'client', ifname: 'c0', addresses: [`${CLIENT}/24`] }, { node: 'server', ifname: 's0', addresses: [`${SERVER}/24`] });
+  await net.join(
+    { node: 'client', ifname: 'c0', addresses: [`${CLIENT}/24`] },
+    { node: 'server', ifname: 's0', addresses: [`${SERVER}/24`] },
+  );
   const [client, server] = [await net.agent('client'), await net.agent('server')];
   const wanted = Object.entries(filters(client.pid)).filter(([name]) => !EMULATED || ON_EMULATED.includes(name));
   await recordAll(wanted, async () => {

@@ -19,7 +19,12 @@ beforeAll(async () => {
   const socket = await agent.bound(address, PORT, 'SOCK_DGRAM');
   await socket.call('connect', [address, PORT]);
   // a few probes: they attach quickly, and a packet fills the buffer all the same
-  const options = { trace: ['life', 'udp', 'link', '__ip_local_out', 'ip_rcv'], addr: net.nets, bufferBytes: 4096, ageMs: 300 };
+  const options = {
+    trace: ['life', 'udp', 'link', '__ip_local_out', 'ip_rcv'],
+    addr: net.nets,
+    bufferBytes: 4096,
+    ageMs: 300,
+  };
   recording = await record(options, async (traces) => {
     await socket.call('send', 'one that is seen whole');
     await socket.call('recv', 100);

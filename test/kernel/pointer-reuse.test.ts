@@ -21,7 +21,9 @@ beforeAll(() => {
 });
 afterAll(() => net?.close());
 
-it(`${CONNECTIONS.toLocaleString('en')} short connections: no trace mixes two tuples`, { timeout: 240_000 }, async () => {
+it(`${CONNECTIONS.toLocaleString('en')} short connections: no trace mixes two tuples`, {
+  timeout: 240_000,
+}, async () => {
   const agent = await net.agent('solo');
   const run = trace({ ...PROBES, addr: net.nets, proto: 'tcp', detail: false, bufferBytes: 128 * 1024 * 1024 });
   const mixed: SkbTrace[] = [];
@@ -40,7 +42,10 @@ it(`${CONNECTIONS.toLocaleString('en')} short connections: no trace mixes two tu
   run.stop();
   await reading;
   const statistics = run.statistics();
-  expect(mixed.map(showTrace).slice(0, 5), `${mixed.length} of ${traces} traces, ${JSON.stringify(statistics)}`).toEqual([]);
+  expect(
+    mixed.map(showTrace).slice(0, 5),
+    `${mixed.length} of ${traces} traces, ${JSON.stringify(statistics)}`,
+  ).toEqual([]);
   expect(statistics.produced).toBe(statistics.delivered + statistics.ringFull + statistics.malformed);
   // where nothing was lost, each connection has its own trace
   if (statistics.ringFull + statistics.queueFull + statistics.trackFull === 0) expect(openings.size).toBe(CONNECTIONS);

@@ -8,11 +8,16 @@ import { Topology, until } from '../support/kernel-topology.js';
 function heldIds(pid: number, what: string): number[] {
   const folder = `/proc/${pid}/fdinfo`;
   const texts = readdirSync(folder).map((fd) => readFileSync(`${folder}/${fd}`, 'utf8'));
-  return texts.flatMap((text) => [...text.matchAll(new RegExp(`^${what}:\\s*(\\d+)$`, 'gm'))].map((match) => Number(match[1])));
+  return texts.flatMap((text) =>
+    [...text.matchAll(new RegExp(`^${what}:\\s*(\\d+)$`, 'gm'))].map((match) => Number(match[1])),
+  );
 }
 
 function existingIds(kind: 'prog' | 'link'): Map<number, string> {
-  const list = JSON.parse(execFileSync('bpftool', ['-j', kind, 'list'], { encoding: 'utf8' })) as { id: number; name?: string }[];
+  const list = JSON.parse(execFileSync('bpftool', ['-j', kind, 'list'], { encoding: 'utf8' })) as {
+    id: number;
+    name?: string;
+  }[];
   return new Map(list.map(({ id, name }) => [id, name ?? '']));
 }
 
@@ -27,9 +32,13 @@ it('SIGKILL leaves no program and no link behind', async () => {
   cli.process.kill('SIGKILL');
   await cli.ended;
   // probes are detached one by one after the process has gone
-  await until('all programs and links are gone', () => {
-    const left = [existingIds('prog'), existingIds('link')];
-    return ![programs, links].some((ids, i) => ids.some((id) => left[i]!.has(id)));
-  }, 90);
+  await until(
+    'all programs and links are gone',
+    () => {
+      const left = [existingIds('prog'), existingIds('link')];
+      return ![programs, links].some((ids, i) => ids.some((id) => left[i]!.has(id)));
+    },
+    90,
+  );
   await net.close();
 });

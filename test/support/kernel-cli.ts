@@ -38,13 +38,17 @@ export class Cli {
   /** Waits until everything is attached. */
   async ready(): Promise<this> {
     let hasEnded = false;
-    this.ended.finally(() => {
+    void this.ended.finally(() => {
       hasEnded = true;
     });
-    await until('begin trace...', () => {
-      if (hasEnded) throw new Error(`ended before it began: ${this.stderr}`);
-      return `${this.stdout}${this.stderr}`.includes('begin trace...\n');
-    }, 100);
+    await until(
+      'begin trace...',
+      () => {
+        if (hasEnded) throw new Error(`ended before it began: ${this.stderr}`);
+        return `${this.stdout}${this.stderr}`.includes('begin trace...\n');
+      },
+      100,
+    );
     return this;
   }
 

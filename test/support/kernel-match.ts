@@ -15,14 +15,22 @@ export interface Step {
 function matches(event: TraceEvent, step: Step): boolean {
   if (event.func !== step.func) return false;
   const { note } = step;
-  if (note !== undefined && !event.notes.some(({ text }) => (typeof note === 'string' ? text.includes(note) : note.test(text)))) {
+  if (
+    note !== undefined &&
+    !event.notes.some(({ text }) => (typeof note === 'string' ? text.includes(note) : note.test(text)))
+  ) {
     return false;
   }
   return step.with === undefined || expect.objectContaining(step.with).asymmetricMatch(event);
 }
 
 /** How many steps can be found in order from `at` on; the names bound so far are kept. */
-function longest(events: readonly TraceEvent[], steps: readonly Step[], at: number, bound: ReadonlyMap<string, number>): number {
+function longest(
+  events: readonly TraceEvent[],
+  steps: readonly Step[],
+  at: number,
+  bound: ReadonlyMap<string, number>,
+): number {
   const [step, ...rest] = steps;
   if (!step) return 0;
   let best = 0;
@@ -47,7 +55,9 @@ export function showTrace(trace: SkbTrace): string {
   const lines = trace.events.map(({ skb, func, ifname, tcp, notes }) =>
     ['   ', `skb ${skb}`, func, ifname ?? '-', tcp?.flags ?? '', ...notes.map(({ text }) => `*${text}*`)].join(' '),
   );
-  return [`${trace.id} ${trace.proto} ${saddr}:${sport} -> ${daddr}:${dport}, closed: ${trace.closed}`, ...lines].join('\n');
+  return [`${trace.id} ${trace.proto} ${saddr}:${sport} -> ${daddr}:${dport}, closed: ${trace.closed}`, ...lines].join(
+    '\n',
+  );
 }
 
 /** The steps are in the trace in this order, with any other events between them. */

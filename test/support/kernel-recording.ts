@@ -75,7 +75,9 @@ export class Recording {
     if (found) return found;
     const { flags: _flags, payload: _payload, ...near } = wanted;
     const there = this.all(near).map(showTrace).join('\n');
-    return expect.fail(`no trace has ${JSON.stringify(wanted)}; of ${this.traces.length} traces these come near:\n${there}`);
+    return expect.fail(
+      `no trace has ${JSON.stringify(wanted)}; of ${this.traces.length} traces these come near:\n${there}`,
+    );
   }
 
   expectWay(one: SkbTrace, way: Way): void {
@@ -86,7 +88,10 @@ export class Recording {
 }
 
 /** Traces while `play` runs; it sees what has come so far. */
-export async function record(options: TraceOptions, play: (traces: readonly SkbTrace[]) => Promise<void>): Promise<Recording> {
+export async function record(
+  options: TraceOptions,
+  play: (traces: readonly SkbTrace[]) => Promise<void>,
+): Promise<Recording> {
   const run = trace(options);
   try {
     const { outcomes } = await run.ready;
@@ -100,7 +105,9 @@ export async function record(options: TraceOptions, play: (traces: readonly SkbT
       run.stop();
     }
     await reading;
-    const backends = new Map(outcomes.flatMap((o) => (o.backend ? [[o.probe.definition.name, o.backend] as const] : [])));
+    const backends = new Map(
+      outcomes.flatMap((o) => (o.backend ? [[o.probe.definition.name, o.backend] as const] : [])),
+    );
     return new Recording(traces, run.statistics(), backends);
   } finally {
     run.stop();

@@ -79,7 +79,9 @@ export class Topology {
     const [a, b] = [this.namespace(left.node), this.namespace(right.node)];
     ip([`link add ${left.ifname} netns ${a} type veth peer name ${right.ifname} netns ${b}`]);
     for (const { node, ifname, addresses } of [left, right]) {
-      const lines = addresses.map((address) => `address add ${address} dev ${ifname}${address.includes(':') ? ' nodad' : ''}`);
+      const lines = addresses.map(
+        (address) => `address add ${address} dev ${ifname}${address.includes(':') ? ' nodad' : ''}`,
+      );
       ip([...lines, `link set ${ifname} up`], this.namespace(node));
     }
     for (const { node, ifname } of [left, right]) {

@@ -52,23 +52,25 @@ describe('the library', () => {
     expect(run.statistics()).toMatchObject({ produced: 0, delivered: 0, malformed: 0, orphans: 0, queueFull: 0 });
   });
 
-  it('traces a packet as its example shows, and ends when it is told to', { timeout: 60_000 }, async (ctx) => {
+  it('traces a packet for a program that imports it by name, and ends when its signal says so', {
+    timeout: 60_000,
+  }, async (ctx) => {
     await needTracing(ctx);
     const server = createSocket('udp4').bind(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const example = spawn(process.execPath, ['test/support/library-example.mjs', String(port)], {
+    const program = spawn(process.execPath, ['test/support/library-user.mjs', String(port)], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stderr = '';
-    example.stderr.on('data', (bytes) => {
+    program.stderr.on('data', (bytes) => {
       stderr += bytes;
     });
-    const ended = once(example, 'close');
+    const ended = once(program, 'close');
     const client = createSocket('udp4');
     const lines: string[] = [];
-    for await (const line of createInterface({ input: example.stdout })) {
+    for await (const line of createInterface({ input: program.stdout })) {
       lines.push(line);
       if (line === 'ready') client.send('hello', port, '127.0.0.1');
     }

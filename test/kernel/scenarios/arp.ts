@@ -18,10 +18,19 @@ export const arp: Scenario = {
         const one = recording.find({ proto: 'arp', arpOp, saddr });
         expect(one.tuple).toEqual({ saddr, daddr: pair[saddr] });
         recording.expectWay(one, {
-          functions: ['arp_xmit', '__dev_queue_xmit', 'dev_hard_start_xmit', '__netif_receive_skb_core', 'arp_rcv', 'arp_process', 'consume_skb'].map(
-            (func) => ({ func, skb: 'a' }),
-          ),
-          tracepoints: ['net_dev_queue', 'net_dev_xmit', 'netif_receive_skb', 'consume_skb'].map((func) => ({ func, skb: 'a' })),
+          functions: [
+            'arp_xmit',
+            '__dev_queue_xmit',
+            'dev_hard_start_xmit',
+            '__netif_receive_skb_core',
+            'arp_rcv',
+            'arp_process',
+            'consume_skb',
+          ].map((func) => ({ func, skb: 'a' })),
+          tracepoints: ['net_dev_queue', 'net_dev_xmit', 'netif_receive_skb', 'consume_skb'].map((func) => ({
+            func,
+            skb: 'a',
+          })),
         });
         expect(one).toMatchObject({ complete: true, closed: 'freed' });
       }

@@ -45,13 +45,24 @@ export const nftDrop: Scenario = {
       recording.expectWay(one, {
         functions: [
           { func: 'ip_local_deliver', skb: 'p' },
-          { func: 'nf_hook_slow', skb: 'p', note: 'packet is dropped by netfilter (NF_DROP)', with: { netfilter: { family: 'ipv4', hook: 'INPUT' } } },
-          { func: 'nft_do_chain', skb: 'p', note: /packet is (dropped|taken) by an nftables rule/, with: { netfilter: expect.objectContaining({ table: TABLE, chain: CHAIN }) } },
+          {
+            func: 'nf_hook_slow',
+            skb: 'p',
+            note: 'packet is dropped by netfilter (NF_DROP)',
+            with: { netfilter: { family: 'ipv4', hook: 'INPUT' } },
+          },
+          {
+            func: 'nft_do_chain',
+            skb: 'p',
+            note: /packet is (dropped|taken) by an nftables rule/,
+            with: { netfilter: expect.objectContaining({ table: TABLE, chain: CHAIN }) },
+          },
           drop,
         ],
         tracepoints: [{ func: 'netif_receive_skb', skb: 'p' }, drop],
       });
-      if (recording.hasFunctions) expect(one.events.some((e) => e.stage === 'udp' && e.func !== 'udp_send_skb')).toBe(false);
+      if (recording.hasFunctions)
+        expect(one.events.some((e) => e.stage === 'udp' && e.func !== 'udp_send_skb')).toBe(false);
       // nftables gives the reason itself since 6.7, and frees where it does
       expectNetfilterDrop(recording, stage, NFT_PORT, kernelFrom(6, 7) ? /^nft_do_chain\+0x/ : /^nf_hook_slow\+0x/);
     });
@@ -64,7 +75,9 @@ let noLegacyTables: string | undefined;
 export const iptablesDrop: Scenario = {
   name: 'a drop by a rule of iptables',
   async prepare({ server }) {
-    const { status, stderr } = await server.run(`iptables-legacy -w 20 -A INPUT -p udp --dport ${IPTABLES_PORT} -j DROP`.split(' '));
+    const { status, stderr } = await server.run(
+      `iptables-legacy -w 20 -A INPUT -p udp --dport ${IPTABLES_PORT} -j DROP`.split(' '),
+    );
     if (status !== 0) noLegacyTables = `iptables-legacy makes no rule here: ${stderr.trim().split('\n')[0]}`;
   },
   play: (stage) => sendDatagram(stage, IPTABLES_PORT),
@@ -76,7 +89,12 @@ export const iptablesDrop: Scenario = {
       recording.expectWay(findDatagram(recording, stage, IPTABLES_PORT), {
         functions: [
           { func: 'nf_hook_slow', skb: 'p', note: 'NF_DROP', with: { netfilter: { family: 'ipv4', hook: 'INPUT' } } },
-          { func: 'ipt_do_table', skb: 'p', note: 'packet is dropped by an iptables rule', with: { netfilter: expect.objectContaining({ table: 'filter' }) } },
+          {
+            func: 'ipt_do_table',
+            skb: 'p',
+            note: 'packet is dropped by an iptables rule',
+            with: { netfilter: expect.objectContaining({ table: 'filter' }) },
+          },
           drop,
         ],
         tracepoints: [{ func: 'netif_receive_skb', skb: 'p' }, drop],

@@ -30,7 +30,13 @@ export const nat: Scenario = {
     it('shows one trace through the rewrite to the server', () => {
       const { recording, stage } = recorded();
       const { address } = stage;
-      const syn = recording.find({ saddr: address('2.1'), daddr: address('2.254'), sport: CLIENT_PORT, dport: PORT, flags: 'S' });
+      const syn = recording.find({
+        saddr: address('2.1'),
+        daddr: address('2.254'),
+        sport: CLIENT_PORT,
+        dport: PORT,
+        flags: 'S',
+      });
       const toServer = expect.objectContaining({ daddr: address('3.2'), dport: PORT });
       const fromRouter = expect.objectContaining({ saddr: address('3.254'), daddr: address('3.2'), dport: PORT });
       recording.expectWay(syn, {
@@ -53,7 +59,9 @@ export const nat: Scenario = {
           { func: 'netif_receive_skb', skb: 'p', with: { ifname: 's1', tuple: fromRouter } },
         ],
       });
-      const rewrites = syn.events.flatMap(({ notes }) => notes.filter(({ text }) => text.startsWith('packet is rewritten (NAT)')));
+      const rewrites = syn.events.flatMap(({ notes }) =>
+        notes.filter(({ text }) => text.startsWith('packet is rewritten (NAT)')),
+      );
       expect(rewrites.length).toBeGreaterThanOrEqual(recording.hasFunctions ? 2 : 1);
       expect(syn.complete).toBe(true);
     });

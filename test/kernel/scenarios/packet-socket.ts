@@ -44,7 +44,10 @@ export const packetSocket: Scenario = {
       const { recording, stage } = recorded();
       const one = recording.find({ proto: 'udp', saddr: stage.address('1.1'), dport: PORT });
       recording.expectWay(one, {
-        functions: ['ip_rcv', '__udp4_lib_rcv', '__udp_enqueue_schedule_skb', 'skb_consume_udp'].map((func) => ({ func, skb: 'packet' })),
+        functions: ['ip_rcv', '__udp4_lib_rcv', '__udp_enqueue_schedule_skb', 'skb_consume_udp'].map((func) => ({
+          func,
+          skb: 'packet',
+        })),
         tracepoints: ['net_dev_xmit', 'netif_receive_skb'].map((func) => ({ func, skb: 'packet' })),
       });
       if (recording.hasFunctions) expect(one.verdict.outcome).toBe('delivered');

@@ -51,7 +51,10 @@ async function counters(agent: Agent): Promise<Pick<Seen, 'embryonicRsts' | 'paw
 async function isEstablished(agent: Agent, clientPort: number): Promise<boolean> {
   const port = (n: number) => n.toString(16).toUpperCase().padStart(4, '0');
   const rows = (await agent.read('/proc/net/tcp')).split('\n').map((line) => line.trim().split(/\s+/));
-  return rows.some(([, local, peer, state]) => local?.endsWith(`:${port(PORT)}`) && peer?.endsWith(`:${port(clientPort)}`) && state === ESTABLISHED);
+  return rows.some(
+    ([, local, peer, state]) =>
+      local?.endsWith(`:${port(PORT)}`) && peer?.endsWith(`:${port(clientPort)}`) && state === ESTABLISHED,
+  );
 }
 
 async function receive(client: Agent, sniffer: AgentSocket, port: number): Promise<{ flags: string; seq: number }> {
@@ -61,9 +64,21 @@ async function receive(client: Agent, sniffer: AgentSocket, port: number): Promi
 async function playCase(stage: Stage, sniffer: AgentSocket, one: Case, clientPort: number): Promise<Seen> {
   const { client, server, address } = stage;
   const send = (flags: string, seq: number, ack: number, options: Segment['options']) =>
-    client.sendSegment({ src: address(CLIENT), dst: address('1.2'), sport: clientPort, dport: PORT, flags, seq, ack, options });
+    client.sendSegment({
+      src: address(CLIENT),
+      dst: address('1.2'),
+      sport: clientPort,
+      dport: PORT,
+      flags,
+      seq,
+      ack,
+      options,
+    });
   const before = await counters(server);
-  await send('S', ISN, 0, [['MSS', 1460], ['Timestamp', [TIMESTAMP, 0]]]);
+  await send('S', ISN, 0, [
+    ['MSS', 1460],
+    ['Timestamp', [TIMESTAMP, 0]],
+  ]);
   const synAck = await receive(client, sniffer, clientPort);
   expect(synAck.flags).toBe('SA');
   const sendAck = () => send('A', ISN + 1, synAck.seq + 1, [['Timestamp', [TIMESTAMP + 1, 0]]]);
@@ -117,7 +132,16 @@ export const strayReset: Scenario = {
       const segment = (flags: string) => {
         const { recording, stage } = recorded();
         const sport = FIRST_CLIENT_PORT + i;
-        return { recording, trace: recording.find({ saddr: stage.address(CLIENT), daddr: stage.address('1.2'), sport, dport: PORT, flags }) };
+        return {
+          recording,
+          trace: recording.find({
+            saddr: stage.address(CLIENT),
+            daddr: stage.address('1.2'),
+            sport,
+            dport: PORT,
+            flags,
+          }),
+        };
       };
 
       it(`${one.text}: ${one.refused ? 'an ESTABLISHED socket stays behind' : 'no socket is left'}`, () => {
@@ -133,7 +157,11 @@ export const strayReset: Scenario = {
       if (one.handshake) {
         it(`${one.text}: the RST ends the connection, and nothing is dropped`, () => {
           const { recording, trace } = segment('R');
-          if (recording.hasFunctions) recording.expectWay(trace, { functions: [{ func: 'tcp_rcv_established' }, { func: 'tcp_reset' }], tracepoints: [] });
+          if (recording.hasFunctions)
+            recording.expectWay(trace, {
+              functions: [{ func: 'tcp_rcv_established' }, { func: 'tcp_reset' }],
+              tracepoints: [],
+            });
           expect(trace.events.filter((e) => e.drop)).toEqual([]);
         });
         continue;
@@ -150,7 +178,10 @@ export const strayReset: Scenario = {
             { func: 'tcp_check_req', skb: 'p', with: { socket: expect.objectContaining({ tsRecent: TIMESTAMP }) } },
             { func: 'kfree_skb', skb: 'p' },
           ],
-          tracepoints: [{ func: 'netif_receive_skb', skb: 'p' }, { func: 'kfree_skb', skb: 'p' }],
+          tracepoints: [
+            { func: 'netif_receive_skb', skb: 'p' },
+            { func: 'kfree_skb', skb: 'p' },
+          ],
         });
       });
 
@@ -161,14 +192,22 @@ export const strayReset: Scenario = {
         if (one.refused) {
           expect(drop).toBeUndefined();
           recording.expectWay(trace, {
-            functions: [{ func: 'tcp_check_req' }, { func: 'tcp_child_process' }, { func: 'tcp_rcv_state_process', note: established }],
+            functions: [
+              { func: 'tcp_check_req' },
+              { func: 'tcp_child_process' },
+              { func: 'tcp_rcv_state_process', note: established },
+            ],
             tracepoints: [{ func: 'inet_sock_set_state', note: established }],
           });
           return;
         }
         expect(drop?.location).toMatch(/^tcp_v4_do_rcv\+0x/);
         expect(drop?.reason).toBe(reasons().ack);
-        if (recording.hasFunctions) recording.expectWay(trace, { functions: [{ func: 'tcp_v4_do_rcv' }, { func: 'tcp_v4_send_reset' }, { func: 'kfree_skb' }], tracepoints: [] });
+        if (recording.hasFunctions)
+          recording.expectWay(trace, {
+            functions: [{ func: 'tcp_v4_do_rcv' }, { func: 'tcp_v4_send_reset' }, { func: 'kfree_skb' }],
+            tracepoints: [],
+          });
       });
     }
   },

@@ -32,11 +32,25 @@ function on(name: string, ...funcs: (string | Step)[]): Step[] {
   return funcs.map((step) => ({ ...(typeof step === 'string' ? { func: step } : step), skb: name }));
 }
 
-const OUT_4 = ['__ip_queue_xmit', '__ip_local_out', 'ip_output', 'ip_finish_output', 'ip_finish_output2', '__dev_queue_xmit'];
+const OUT_4 = [
+  '__ip_queue_xmit',
+  '__ip_local_out',
+  'ip_output',
+  'ip_finish_output',
+  'ip_finish_output2',
+  '__dev_queue_xmit',
+];
 const IN_4 = ['__netif_receive_skb_core', 'ip_rcv', 'ip_local_deliver', 'ip_local_deliver_finish', 'tcp_v4_rcv'];
 const OUT_6 = ['ip6_xmit', 'ip6_output', 'ip6_finish_output2', '__dev_queue_xmit'];
 const IN_6 = ['__netif_receive_skb_core', 'ipv6_rcv', 'ip6_input', 'tcp_v6_rcv'];
-const TRACEPOINTS: Step[] = on('sent', 'net_dev_queue', 'net_dev_start_xmit', 'netif_rx', SENT_TRACEPOINT, 'netif_receive_skb');
+const TRACEPOINTS: Step[] = on(
+  'sent',
+  'net_dev_queue',
+  'net_dev_start_xmit',
+  'netif_rx',
+  SENT_TRACEPOINT,
+  'netif_receive_skb',
+);
 
 /** TCP keeps the segment, to send it again, and gives a clone to IP: the clone goes all the way. */
 function clonedWay(out: string[], into: string[], ...atTheEnd: Step[]): Way {
@@ -53,7 +67,8 @@ function openingTests(version: 4 | 6, out: string[], into: string[]) {
   return (recorded: Parameters<Scenario['tests']>[0]) => {
     const there = () => {
       const { recording, stage } = recorded();
-      const [client, server] = version === 4 ? [stage.address('1.1'), stage.address('1.2')] : [stage.address6('1:1'), stage.address6('1:2')];
+      const [client, server] =
+        version === 4 ? [stage.address('1.1'), stage.address('1.2')] : [stage.address6('1:1'), stage.address6('1:2')];
       const sent = { proto: 'tcp', saddr: client, daddr: server, sport: CLIENT_PORT, dport: PORT } as const;
       const answered = { proto: 'tcp', saddr: server, daddr: client, sport: PORT, dport: CLIENT_PORT } as const;
       return { recording, sent, answered };
@@ -70,7 +85,9 @@ function openingTests(version: 4 | 6, out: string[], into: string[]) {
     it('has the options of the SYN and of the SYN-ACK', () => {
       const { recording, sent, answered } = there();
       for (const one of [recording.find({ ...sent, flags: 'S' }), recording.find({ ...answered, flags: 'SA' })]) {
-        const received = one.events.find(({ func }) => ['tcp_v4_rcv', 'tcp_v6_rcv', 'netif_receive_skb'].includes(func));
+        const received = one.events.find(({ func }) =>
+          ['tcp_v4_rcv', 'tcp_v6_rcv', 'netif_receive_skb'].includes(func),
+        );
         expect(received?.tcp).toMatchObject({
           mss: version === 4 ? 1460 : 1440,
           windowScale: expect.any(Number),

@@ -17,7 +17,12 @@ export const udp: Scenario = {
   tests(recorded) {
     it('is shown from socket to socket', () => {
       const { recording, stage } = recorded();
-      const datagram = recording.find({ proto: 'udp', saddr: stage.address('1.1'), daddr: stage.address('1.2'), dport: PORT });
+      const datagram = recording.find({
+        proto: 'udp',
+        saddr: stage.address('1.1'),
+        daddr: stage.address('1.2'),
+        dport: PORT,
+      });
       recording.expectWay(datagram, {
         functions: [
           { func: '__ip_local_out', skb: 'd' },
@@ -34,7 +39,8 @@ export const udp: Scenario = {
         ],
       });
       expect(datagram).toMatchObject({ complete: true, tuple: { sport: CLIENT_PORT } });
-      if (recording.hasFunctions) expect(datagram).toMatchObject({ closed: 'freed', verdict: { outcome: 'delivered' } });
+      if (recording.hasFunctions)
+        expect(datagram).toMatchObject({ closed: 'freed', verdict: { outcome: 'delivered' } });
     });
   },
 };

@@ -9,7 +9,12 @@ import { LIMITS, parseFilter, type TraceOptions } from '../../../src/options.js'
 /** The bytes of the read-only data for these options, and a view on them. */
 function config(options: TraceOptions, more: { netns?: number; wantMeta?: boolean; room?: number } = {}) {
   const bytes = new Uint8Array(TraceConfig.size + (more.room ?? 0));
-  writeConfig(bytes, { filter: parseFilter(options), netns: more.netns ?? 0, wantMeta: more.wantMeta ?? false });
+  writeConfig(bytes, {
+    filter: parseFilter(options),
+    netns: more.netns ?? 0,
+    wantMeta: more.wantMeta ?? false,
+    fixedModuleTypes: false,
+  });
   const view = new DataView(bytes.buffer);
   return {
     bytes,

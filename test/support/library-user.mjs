@@ -1,4 +1,4 @@
-// Prints the first packet to or from the port that is given, as a user of the library would.
+// Prints the packets of a UDP port until the first has come, then what was lost: a program that uses the library.
 import { trace } from 'nettrace';
 
 const stop = new AbortController();
