@@ -26,9 +26,11 @@ beforeAll(async () => {
     ageMs: 300,
   };
   recording = await record(options, async (traces) => {
-    await socket.call('send', 'one that is seen whole');
-    await socket.call('recv', 100);
-    await until('the first datagram is through', () => traces.length > 0);
+    await until('a datagram is seen whole', async () => {
+      await socket.call('send', 'one after the other');
+      await socket.call('recv', 100);
+      return traces.some(({ complete }) => complete);
+    });
     await agent.ask('flood', { name: socket.name, count: DATAGRAMS, size: 20 });
   });
 });
@@ -47,10 +49,9 @@ describe('a ring buffer that is too small', () => {
   });
 
   it('leaves no trace that says it is complete and is not', () => {
-    const [whole, ...others] = recording.traces;
-    expect(whole?.complete).toBe(true);
-    const way = whole!.events.slice(0, 4).map(({ func }) => func);
-    const wrong = others.filter((one) => one.complete && way.some((func, i) => one.events[i]?.func !== func));
+    const [first, ...others] = recording.traces.filter(({ complete }) => complete);
+    const way = first!.events.slice(0, 4).map(({ func }) => func);
+    const wrong = others.filter((one) => way.some((func, i) => one.events[i]?.func !== func));
     expect(wrong.slice(0, 3).map(showTrace)).toEqual([]);
   });
 });
