@@ -5,7 +5,7 @@ import { Topology } from '../support/kernel-topology.js';
 
 const EMULATED = process.env.NETTRACE_VM !== undefined;
 /** An emulated machine makes some fifty connections a second where a real one makes thousands. */
-const CONNECTIONS = EMULATED ? 2_000 : 100_000;
+const CONNECTIONS = EMULATED ? 1_000 : 100_000;
 /** Attaching everything takes half a minute on some emulated kernels. */
 const PROBES = EMULATED
   ? { trace: ['life', '__tcp_transmit_skb', '__ip_local_out', '__dev_queue_xmit', 'tcp_v4_rcv', 'tcp_v4_do_rcv'] }

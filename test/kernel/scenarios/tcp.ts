@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Step } from '../../support/kernel-match.js';
 import type { Agent } from '../../support/kernel-agent.js';
-import type { Way } from '../../support/kernel-recording.js';
+import { kernelFrom, type Way } from '../../support/kernel-recording.js';
 import type { Scenario } from './scenario.js';
 
 const PORT = 8000;
@@ -194,10 +194,13 @@ export const closedPort: Scenario = {
       const reset = recording.find({ saddr: stage.address('1.2'), sport: CLOSED_PORT, dport: CLOSED_CLIENT_PORT });
       expect(reset.events.find((e) => e.tcp)?.tcp?.flags).toBe('AR');
       recording.expectWay(reset, {
-        functions: on('reset', '__ip_local_out', SENT, 'ip_rcv', 'tcp_v4_rcv', {
-          func: 'tcp_reset',
-          note: 'connection is reset by the peer',
-        }),
+        // tcp_reset takes the skb since 5.11
+        functions: kernelFrom(5, 11)
+          ? on('reset', '__ip_local_out', SENT, 'ip_rcv', 'tcp_v4_rcv', {
+              func: 'tcp_reset',
+              note: 'connection is reset by the peer',
+            })
+          : on('reset', '__ip_local_out', SENT, 'ip_rcv', 'tcp_v4_rcv'),
         tracepoints: TRACEPOINTS,
       });
     });
