@@ -130,7 +130,8 @@ describe('nettrace as another user', () => {
     return ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...sets];
   };
 
-  it('names the capabilities that are missing', async () => {
+  it('names the capabilities that are missing', async (ctx) => {
+    onlyOnRealMachines(ctx);
     const { code, stdout, stderr } = await new Cli(MINE, as()).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     for (const name of ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN']) expect(stderr).toContain(name);

@@ -30,7 +30,7 @@ export const packetSocket: Scenario = {
           { func: 'packet_rcv', skb: 'packet' },
           { func: 'skb_clone', skb: 'packet', note: 'packet is cloned' },
           { func: 'skb_clone', skb: 'clone', with: { parent: expect.any(Number) } },
-          { func: '__udp4_lib_rcv', skb: 'packet' },
+          { func: 'ip_local_deliver', skb: 'packet' },
           { func: 'skb_copy_datagram_iovec', skb: 'clone' },
           { func: 'consume_skb', skb: 'clone' },
         ],
@@ -44,7 +44,7 @@ export const packetSocket: Scenario = {
       const { recording, stage } = recorded();
       const one = recording.find({ proto: 'udp', saddr: stage.address('1.1'), dport: PORT });
       recording.expectWay(one, {
-        functions: ['ip_rcv', '__udp4_lib_rcv', '__udp_enqueue_schedule_skb', 'skb_consume_udp'].map((func) => ({
+        functions: ['ip_rcv', 'ip_local_deliver', '__udp_enqueue_schedule_skb', 'skb_consume_udp'].map((func) => ({
           func,
           skb: 'packet',
         })),

@@ -28,7 +28,7 @@ export const udp: Scenario = {
           { func: '__ip_local_out', skb: 'd' },
           { func: 'dev_hard_start_xmit', note: 'skb is successfully sent', skb: 'd' },
           { func: 'ip_rcv', skb: 'd' },
-          { func: '__udp4_lib_rcv', skb: 'd' },
+          { func: 'ip_local_deliver', skb: 'd' },
           { func: '__udp_enqueue_schedule_skb', skb: 'd' },
           { func: 'skb_consume_udp', skb: 'd' },
         ],
