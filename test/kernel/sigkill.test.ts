@@ -4,6 +4,9 @@ import { expect, it } from 'vitest';
 import { Cli } from '../support/kernel-cli.js';
 import { Topology, until } from '../support/kernel-topology.js';
 
+/** Functions and tracepoints, some with returns; all of them would take another half minute on some emulated kernels. */
+const PROBES = 'life,tcp-in,net_dev_queue';
+
 /** Ids of the BPF objects that a process holds: `prog_id` or `link_id`. */
 function heldIds(pid: number, what: string): number[] {
   const folder = `/proc/${pid}/fdinfo`;
@@ -23,7 +26,7 @@ function existingIds(kind: 'prog' | 'link'): Map<number, string> {
 
 it('SIGKILL leaves no program and no link behind', async () => {
   const net = new Topology();
-  const cli = await new Cli(['--json', '--addr', net.nets.join(',')]).ready();
+  const cli = await new Cli(['--json', '--addr', net.nets.join(','), '-t', PROBES]).ready();
   const programs = [...new Set(heldIds(cli.process.pid!, 'prog_id'))];
   const links = heldIds(cli.process.pid!, 'link_id');
   const before = existingIds('prog');

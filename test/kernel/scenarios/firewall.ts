@@ -63,8 +63,8 @@ export const nftDrop: Scenario = {
       });
       if (recording.hasFunctions)
         expect(one.events.some((e) => e.stage === 'udp' && e.func !== 'udp_send_skb')).toBe(false);
-      // nftables gives the reason itself since 6.7, and frees where it does
-      expectNetfilterDrop(recording, stage, NFT_PORT, kernelFrom(6, 7) ? /^nft_do_chain\+0x/ : /^nf_hook_slow\+0x/);
+      // nftables gives the reason itself since 6.7 (and in the stable 6.1), and frees where it does
+      expectNetfilterDrop(recording, stage, NFT_PORT, kernelFrom(6, 1) ? /^nft_do_chain\+0x/ : /^nf_hook_slow\+0x/);
     });
   },
 };
