@@ -15,7 +15,7 @@
 //
 // A suite that ends without a report, reports nothing, or fails without a failed test counts as a failure.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -166,19 +166,28 @@ async function runInMachine(series) {
     },
   ];
   const script = suites.map(({ file, suite }) => `env ${vitest(file, suite).join(' ')} || code=$?`).join('\n');
-  const ended = await run(
-    [
-      join(root, 'scripts/vm/run.sh'),
-      series,
-      '--timeout',
-      String(VM_TIMEOUT),
-      '--results',
-      folder,
-      '--',
-      ...['sh', '-c', `code=0\n${script}\nexit $code`],
-    ],
-    jobs > 1 ? `[${series}] ` : undefined,
-  );
+  const started = join(folder, 'started');
+  rmSync(started, { force: true });
+  const boot = () =>
+    run(
+      [
+        join(root, 'scripts/vm/run.sh'),
+        series,
+        '--timeout',
+        String(VM_TIMEOUT),
+        '--results',
+        folder,
+        '--',
+        ...['sh', '-c', `: >${started}\ncode=0\n${script}\nexit $code`],
+      ],
+      jobs > 1 ? `[${series}] ` : undefined,
+    );
+  let ended = await boot();
+  if (ended.code !== 0 && !existsSync(started)) {
+    // seen once: the emulated kernel panicked while it booted
+    console.log(`Linux ${series} did not boot (exit code ${ended.code}): once more`);
+    ended = await boot();
+  }
   // The exit code is for both: it says something about a suite only where a report is missing.
   return suites.map(({ name, file }) => {
     const failed = suites.some((other) => (readReport(other.file)?.failed.length ?? 1) > 0);
