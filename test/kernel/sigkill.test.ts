@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Cli } from '../support/kernel-cli.js';
-import { Topology, until } from '../support/kernel-topology.js';
+import { until, withTopology } from '../support/kernel-topology.js';
 
 /** Functions and tracepoints, some with returns; all of them would take another half minute on some emulated kernels. */
 const PROBES = 'life,tcp-in,net_dev_queue';
@@ -25,23 +25,20 @@ function existingIds(kind: 'prog' | 'link'): Map<number, string> {
 }
 
 it('SIGKILL leaves no program and no link behind', async () => {
-  const net = new Topology();
-  const cli = await new Cli(['--json', '--addr', net.nets.join(','), '-t', PROBES]).ready();
-  const programs = [...new Set(heldIds(cli.process.pid!, 'prog_id'))];
-  const links = heldIds(cli.process.pid!, 'link_id');
-  const before = existingIds('prog');
-  expect(programs.length).toBeGreaterThan(0);
-  expect(programs.map((id) => before.get(id))).toEqual(programs.map(() => expect.stringMatching(/^on_/)));
-  cli.process.kill('SIGKILL');
-  await cli.ended;
-  // probes are detached one by one after the process has gone
-  await until(
-    'all programs and links are gone',
-    () => {
+  await withTopology(async (net) => {
+    const cli = await new Cli(['--json', '--addr', net.nets.join(','), '-t', PROBES]).ready();
+    const programs = [...new Set(heldIds(cli.process.pid!, 'prog_id'))];
+    const links = heldIds(cli.process.pid!, 'link_id');
+    const before = existingIds('prog');
+    expect(programs.length).toBeGreaterThan(0);
+    expect(programs.map((id) => before.get(id))).toEqual(programs.map(() => expect.stringMatching(/^on_/)));
+    cli.process.kill('SIGKILL');
+    await cli.ended;
+    // probes are detached one by one after the process has gone
+    const someLeft = () => {
       const left = [existingIds('prog'), existingIds('link')];
-      return ![programs, links].some((ids, i) => ids.some((id) => left[i]!.has(id)));
-    },
-    90,
-  );
-  await net.close();
+      return [programs, links].some((ids, i) => ids.some((id) => left[i]!.has(id)));
+    };
+    await until('all programs and links are gone', () => !someLeft(), 90);
+  });
 });

@@ -29,6 +29,10 @@ export class Cli {
     this.process.stderr.setEncoding('utf8').on('data', (text) => {
       this.stderr += text;
     });
+    // a test that failed half way must not leave it running
+    const kill = () => this.process.kill('SIGKILL');
+    process.on('exit', kill);
+    this.process.on('close', () => process.off('exit', kill));
     this.ended = new Promise((resolve, reject) => {
       this.process.on('error', reject);
       this.process.on('close', (code, signal) => resolve({ code, signal, stdout: this.stdout, stderr: this.stderr }));
