@@ -7,6 +7,7 @@
 #define NETTRACE_CONTEXT_H
 
 #include "kernel_types.h"
+#include "config.h"
 #include <bpf/bpf_helpers.h>
 
 #define LOAD_CONTEXT(ctx, offset)                                                                                      \
@@ -46,6 +47,21 @@ static __always_inline u64 array_arg(void *ctx, u32 n)
 		return LOAD_CONTEXT(ctx, 88);
 	}
 	return 0;
+}
+
+/*
+ * The same for a program that serves tracepoints of all shapes: one that loads an argument by itself, on whichever way,
+ * is not attached to a tracepoint that has fewer (max_ctx_offset). All have the first, which most often is the skb.
+ */
+static __always_inline u64 probe_array_arg(void *ctx, u32 n)
+{
+	u64 value = 0;
+
+	if (n == 0)
+		return LOAD_CONTEXT(ctx, 0);
+	if (n != SPEC_NO_ARG)
+		bpf_probe_read_kernel(&value, sizeof(value), (u64 *)ctx + n);
+	return value;
 }
 
 /* struct pt_regs as kprobes hand it over: offsets of the argument registers, the stack pointer, the return value. */

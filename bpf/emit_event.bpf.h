@@ -8,6 +8,7 @@
 #include "config.h"
 #include "event.h"
 #include "filter_skb.bpf.h"
+#include "owner.bpf.h"
 #include "parse_skb.bpf.h"
 #include "track_skb.bpf.h"
 #include <bpf/bpf_core_read.h>
@@ -26,10 +27,12 @@ struct hit {
 	const struct sk_buff *skb;
 	const struct net_device *dev;
 	const struct sock *sk;
+	const struct sock_owner *owner; /* of sk */
 	const struct event_packet *pkt; /* with SECTION_PACKET */
-	struct packet_place place;
+	const struct packet_place *place; /* of a packet with headers, or NULL */
 	u32 probe;
 	u8 flags;
+	bool ends; /* the user said that the packet's trace ends here */
 };
 
 /* Inodes of namespaces count down from here (include/linux/ns_common.h, PROC_DYNAMIC_FIRST). */
@@ -68,14 +71,18 @@ static __always_inline void fill_meta(struct event_meta *meta, const struct hit 
 	meta->pid = bpf_get_current_pid_tgid() >> 32;
 	if (skb)
 		meta->mark = BPF_CORE_READ(skb, mark);
+	if (hit->owner) {
+		__builtin_memcpy(meta->owner_comm, hit->owner->comm, sizeof(meta->owner_comm));
+		meta->owner_pid = hit->owner->pid;
+	}
 }
 
 static __always_inline void fill_options(struct event_options *options, const struct packet_place *place)
 {
-	u32 length = place->tcp_options_length;
+	u32 length = place ? place->tcp_options_length : 0;
 
 	__builtin_memset(options, 0, sizeof(*options));
-	if (!place->tcp_options || !length || length > sizeof(options->bytes))
+	if (!length || !place->tcp_options || length > sizeof(options->bytes))
 		return;
 	/* a constant size: the verifier of 5.10 loses the bound. What lies behind the options is not looked at. */
 	if (!bpf_probe_read_kernel(options->bytes, sizeof(options->bytes), place->tcp_options))
@@ -94,10 +101,14 @@ static __always_inline struct event_head *begin_event(const struct hit *hit, u8 
 	struct event_head *head;
 	void *at;
 
+	if (config.want_meta && sections & SECTION_PACKET)
+		sections |= SECTION_META | SECTION_OPTIONS;
 	if (sections & SECTION_PACKET)
 		size += sizeof(struct event_packet);
-	if (config.want_meta && sections & SECTION_PACKET)
-		size += sizeof(struct event_meta) + sizeof(struct event_options);
+	if (sections & SECTION_META)
+		size += sizeof(struct event_meta);
+	if (sections & SECTION_OPTIONS)
+		size += sizeof(struct event_options);
 	count_loss(LOSS_NONE_PRODUCED);
 	head = bpf_ringbuf_reserve(&events, size, 0);
 	if (!head) {
@@ -109,7 +120,7 @@ static __always_inline struct event_head *begin_event(const struct hit *hit, u8 
 	head->skb = (u64)hit->skb;
 	head->related = hit->related;
 	head->probe = hit->probe;
-	head->kind = kind;
+	head->kind = kind == EVENT_VISIT && hit->ends ? EVENT_FREE : kind;
 	head->flags = hit->flags;
 	head->cpu = bpf_get_smp_processor_id();
 	head->reserved = 0;
@@ -118,16 +129,56 @@ static __always_inline struct event_head *begin_event(const struct hit *hit, u8 
 		*(struct event_packet *)at = *hit->pkt;
 		at += sizeof(struct event_packet);
 	}
-	if (config.want_meta && sections & SECTION_PACKET) {
-		sections |= SECTION_META | SECTION_OPTIONS;
+	if (sections & SECTION_META) {
 		fill_meta(at, hit);
 		at += sizeof(struct event_meta);
-		fill_options(at, &hit->place);
+	}
+	if (sections & SECTION_OPTIONS) {
+		fill_options(at, hit->place);
 		at += sizeof(struct event_options);
 	}
 	head->sections = sections;
 	*own = at;
 	return head;
+}
+
+/*
+ * Details go before the event that they belong to: with a size of their own they would double all that is emitted, and
+ * whoever reads has them at hand when the event comes.
+ */
+static __always_inline void emit_stack(void *ctx, struct hit *hit)
+{
+	struct event_stack *stack;
+	struct event_head *head = begin_event(hit, EVENT_DETAIL, SECTION_STACK, sizeof(*stack), (void **)&stack);
+	long bytes;
+
+	if (!head)
+		return;
+	stack->reserved = 0;
+	bytes = bpf_get_stack(ctx, stack->address, sizeof(stack->address), 0);
+	stack->count = bytes > 0 ? bytes / sizeof(stack->address[0]) : 0;
+	bpf_ringbuf_submit(head, 0);
+	hit->flags |= EVENT_HAS_DETAIL;
+}
+
+static __always_inline void emit_hooks(struct hit *hit, const struct nf_hook_entries *entries)
+{
+	struct event_hooks *hooks;
+	struct event_head *head = begin_event(hit, EVENT_DETAIL, SECTION_HOOKS, sizeof(*hooks), (void **)&hooks);
+	int i;
+
+	if (!head)
+		return;
+	__builtin_memset(hooks, 0, sizeof(*hooks));
+	hooks->count = BPF_CORE_READ(entries, num_hook_entries);
+	/* unrolled: the verifier of 5.10 takes a call just before a loop's head for a loop without end */
+#pragma unroll
+	for (i = 0; i < MAX_HOOKS; i++) {
+		if (i < hooks->count)
+			hooks->address[i] = (u64)BPF_CORE_READ(entries, hooks[i].hook);
+	}
+	bpf_ringbuf_submit(head, 0);
+	hit->flags |= EVENT_HAS_DETAIL;
 }
 
 static __always_inline void emit_plain(const struct hit *hit, u8 kind)
@@ -175,13 +226,29 @@ static __always_inline void emit_netfilter(const struct hit *hit, const struct n
 	nf->hook = state ? BPF_CORE_READ(state, hook) : 0;
 	nf->has_state = state != NULL;
 	nf->has_names = table != NULL;
-	nf->reserved = 0;
+	nf->verdict = 0;
+	nf->rule = 0;
 	__builtin_memset(nf->table, 0, sizeof(nf->table));
 	__builtin_memset(nf->chain, 0, sizeof(nf->chain));
 	if (table)
 		bpf_probe_read_kernel_str(nf->table, sizeof(nf->table), table);
 	if (chain)
 		bpf_probe_read_kernel_str(nf->chain, sizeof(nf->chain), chain);
+	bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_nft_rule(const struct hit *hit, u64 rule, const struct nft_verdict *verdict)
+{
+	struct event_netfilter *nf;
+	struct event_head *head = begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_NETFILTER, sizeof(*nf),
+					      (void **)&nf);
+
+	if (!head)
+		return;
+	__builtin_memset(nf, 0, sizeof(*nf));
+	nf->rule = rule;
+	/* its first field, on all kernels: not relocated, because modules may have no BTF */
+	bpf_probe_read_kernel(&nf->verdict, sizeof(nf->verdict), verdict);
 	bpf_ringbuf_submit(head, 0);
 }
 
@@ -194,6 +261,18 @@ static __always_inline void emit_socket(const struct hit *hit, const struct even
 	if (!head)
 		return;
 	*own = *socket;
+	bpf_ringbuf_submit(head, 0);
+}
+
+static __always_inline void emit_latency(const struct hit *hit, const struct event_latency *latency)
+{
+	struct event_latency *own;
+	struct event_head *head = begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_LATENCY, sizeof(*own),
+					      (void **)&own);
+
+	if (!head)
+		return;
+	*own = *latency;
 	bpf_ringbuf_submit(head, 0);
 }
 

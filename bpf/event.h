@@ -17,12 +17,14 @@ enum event_kind {
 	EVENT_DERIVED = 2, /* a new skb (clone, copy, segment) joined the trace; `related` is its parent's address */
 	EVENT_FREE = 3, /* the skb's part ends: freed normally */
 	EVENT_DROP = 4, /* the skb's part ends: freed as dropped */
+	EVENT_DETAIL = 5, /* stack or hooks of the event that follows from this CPU with the same time */
 };
 
 enum event_flag {
 	EVENT_FIRST_SIGHT = 1, /* the trace begins here */
 	EVENT_FROM_SOCKET = 2, /* the packet section was read from the socket: the skb has no headers yet */
 	EVENT_REUSED = 4, /* this address was in another trace, whose free no probe reported */
+	EVENT_HAS_DETAIL = 8, /* an EVENT_DETAIL went before */
 };
 
 enum event_section {
@@ -33,6 +35,11 @@ enum event_section {
 	SECTION_NETFILTER = 16,
 	SECTION_SOCKET = 32,
 	SECTION_RETURN = 64,
+	SECTION_SOCK = 128,
+	SECTION_STACK = 256,
+	SECTION_HOOKS = 512,
+	SECTION_LATENCY = 1024,
+	SECTION_TCP = 2048,
 };
 
 struct event_head {
@@ -74,6 +81,9 @@ struct event_meta {
 	unsigned int netns; /* inode */
 	unsigned int pid; /* thread group id of the running task */
 	unsigned int mark;
+	char owner_comm[16]; /* the process that owns the socket */
+	unsigned int owner_pid; /* 0 where no owner is known */
+	unsigned int reserved;
 };
 
 struct event_options {
@@ -93,7 +103,8 @@ struct event_netfilter {
 	unsigned char hook;
 	unsigned char has_state; /* family and hook are there */
 	unsigned char has_names;
-	unsigned int reserved;
+	int verdict; /* with a rule: NF_*, or enum nft_verdicts */
+	unsigned long long rule; /* handle of the nftables rule, 0 where none is told */
 	char table[64];
 	char chain[64];
 };
@@ -103,12 +114,80 @@ struct event_socket {
 	unsigned int new_state; /* at EVENT_RETURN: the state after the function */
 	unsigned int reset_reason; /* enum sk_rst_reason of this kernel */
 	unsigned int has_reset_reason;
-	unsigned int ts_recent; /* of a request or full socket */
-	unsigned int has_ts_recent;
+	unsigned int request_left; /* at EVENT_RETURN: the request is still among those that wait for their ACK */
+	unsigned int has_request_left;
 };
 
 struct event_return {
 	long long value; /* as the function's 64-bit return register has it */
+};
+
+/* What a socket is doing. */
+struct event_sock {
+	unsigned int state;
+	unsigned int ca_state;
+	unsigned int packets_out;
+	unsigned int retrans_out;
+	unsigned int unacked; /* snd_una */
+	unsigned int wmem;
+	unsigned int rmem;
+	unsigned int timer; /* enum sock_timer */
+	int timer_left; /* jiffies */
+	unsigned int accept_queue;
+	unsigned int accept_limit;
+	unsigned int srtt_us;
+	unsigned int rtt_min_us;
+	unsigned int new_state; /* that it changes to; 0 where it does not */
+	unsigned int is_tcp; /* ca_state to unacked, timer and rtt are there */
+	/* of a listener: */
+	unsigned int syn_queue; /* requests that wait for their ACK */
+	unsigned int syn_limit; /* net.ipv4.tcp_max_syn_backlog */
+	unsigned int syncookies; /* net.ipv4.tcp_syncookies */
+};
+
+/* inet_connection_sock.icsk_pending, ICSK_TIME_*; and sk_timer. */
+enum sock_timer {
+	TIMER_NONE = 0,
+	TIMER_RETRANS = 1,
+	TIMER_DACK = 2,
+	TIMER_PROBE0 = 3,
+	TIMER_EARLY_RETRANS = 4,
+	TIMER_LOSS_PROBE = 5,
+	TIMER_REO_TIMEOUT = 6,
+	TIMER_KEEPALIVE = 7,
+};
+
+#define MAX_STACK 32
+
+struct event_stack {
+	unsigned int count;
+	unsigned int reserved;
+	unsigned long long address[MAX_STACK]; /* innermost first */
+};
+
+#define MAX_HOOKS 16
+
+struct event_hooks {
+	unsigned int count; /* may be more than there is room for */
+	unsigned int reserved;
+	unsigned long long address[MAX_HOOKS]; /* of functions, in the order in which they are called */
+};
+
+struct event_latency {
+	unsigned long long from_ns; /* CLOCK_MONOTONIC */
+	unsigned long long to_ns;
+	unsigned int from; /* probe */
+	unsigned int to;
+};
+
+/* What TCP holds a segment against: of a full socket, a request or a socket in TIME_WAIT. */
+struct event_tcp {
+	unsigned int ts_recent; /* 0 where the peer sends no timestamps */
+	unsigned int ts_recent_age; /* seconds; of a request an estimate, as the kernel makes it */
+	unsigned int rcv_nxt;
+	unsigned int window_start; /* sequence numbers from here on ... */
+	unsigned int window_end; /* ... up to but not including this one are in the window */
+	unsigned int copied_seq; /* full sockets only */
 };
 
 /* Why something is missing from what user space sees. Counted per CPU, never reset. */
@@ -117,7 +196,15 @@ enum loss_cause {
 	LOSS_RING_FULL = 1, /* the ring buffer had no room for a record */
 	LOSS_TRACK_FULL = 2, /* the table of tracked skbs was full: a packet was not traced */
 	LOSS_FRAMES_FULL = 3, /* a return value could not be attributed to its call */
-	LOSS_CAUSES = 4,
+	LOSS_RATE_LIMIT = 4, /* not a loss: events that --rate-limit left out */
+	LOSS_CAUSES = 5,
+};
+
+#define LOSS_CPUS 256
+
+/* By enum loss_cause, each CPU's in a line of the cache. */
+struct cpu_losses {
+	unsigned long long count[8];
 };
 
 #endif

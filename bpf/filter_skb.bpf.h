@@ -6,6 +6,7 @@
 #include "kernel_types.h"
 #include "config.h"
 #include "event.h"
+#include "owner.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
@@ -115,12 +116,39 @@ static __always_inline bool packet_matches(const struct event_packet *pkt)
 	return true;
 }
 
-/* What its surroundings say: netns, interface, process. `dev` may be null. */
-static __always_inline bool surroundings_match(const struct net_device *dev, const struct sock *sk)
+/* The process that owns the socket. */
+static __always_inline bool owner_matches(const struct sock_owner *owner)
 {
 	const volatile struct filter_config *f = &config.filter;
 
-	if (f->pid && (u32)(bpf_get_current_pid_tgid() >> 32) != f->pid)
+	if (!f->pid && !f->has_comm)
+		return true;
+	if (!owner || (f->pid && owner->pid != f->pid))
+		return false;
+	if (f->has_comm) {
+		const volatile u64 *want = (const volatile u64 *)f->comm;
+		const u64 *have = (const u64 *)owner->comm;
+
+		return have[0] == want[0] && have[1] == want[1];
+	}
+	return true;
+}
+
+/* With netns_listed: inodes of the namespaces that are asked for. User space makes it large enough then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} netns_set SEC(".maps");
+
+/* What its surroundings say: netns, interface, owner. Each may be null. */
+static __always_inline bool surroundings_match(const struct net_device *dev, const struct sock *sk,
+					       const struct sock_owner *owner)
+{
+	const volatile struct filter_config *f = &config.filter;
+
+	if (!owner_matches(owner))
 		return false;
 	if (f->has_ifname) {
 		const volatile u64 *want = (const volatile u64 *)f->ifname;
@@ -131,14 +159,16 @@ static __always_inline bool surroundings_match(const struct net_device *dev, con
 		if (have[0] != want[0] || have[1] != want[1])
 			return false;
 	}
-	if (f->netns) {
+	if (f->netns || f->netns_listed) {
 		u32 inum = 0;
 
 		if (dev)
 			inum = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 		else if (sk)
 			inum = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-		if (inum != f->netns)
+		if (f->netns && inum != f->netns)
+			return false;
+		if (f->netns_listed && !bpf_map_lookup_elem(&netns_set, &inum))
 			return false;
 	}
 	return true;

@@ -49,8 +49,11 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 #define IPPROTO_ICMPV6 58
 #define TCP_SYN_SENT 2
 #define TCP_FIN_WAIT1 4
+#define TCP_TIME_WAIT 6
 #define TCP_LAST_ACK 9
 #define TCP_LISTEN 10
+#define TCP_NEW_SYN_RECV 12
+#define NUD_FAILED 0x20
 #define AF_INET 2
 #define AF_INET6 10
 
@@ -60,8 +63,15 @@ struct ns_common {
 	unsigned int inum;
 };
 
+/* A byte of what was an int before 5.15 (commit 4ecc1baf362c): the lowest one, on the machines that we are built for. */
+struct netns_ipv4 {
+	u8 sysctl_tcp_syncookies;
+	int sysctl_max_syn_backlog;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -80,6 +90,10 @@ struct in6_addr {
 	} in6_u;
 };
 
+struct hlist_nulls_node {
+	struct hlist_nulls_node **pprev;
+};
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -87,35 +101,137 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	struct sock *skc_listener; /* of a request */
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	struct hlist_nulls_node skc_nulls_node;
+	u32 skc_rcv_wnd; /* of a request */
+	u32 skc_tw_rcv_nxt;
+};
+
+struct inode {
+	unsigned long i_ino;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct timer_list {
+	struct {
+		void **pprev;
+	} entry;
+	unsigned long expires;
 };
 
 struct sock {
 	struct sock_common __sk_common;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	int sk_wmem_queued;
+	u32 sk_ack_backlog;
+	u32 sk_max_ack_backlog;
+	u16 sk_protocol;
+	struct socket *sk_socket;
+	struct timer_list sk_timer;
+};
+
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct request_sock_queue {
+	atomic_t qlen;
+};
+
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
+	unsigned long icsk_timeout;
+	struct timer_list icsk_retransmit_timer;
+	u8 icsk_ca_state : 5;
+	u8 icsk_pending;
 };
 
 struct request_sock {
 	struct sock_common __req_common;
+	u8 num_timeout : 7;
 	u32 ts_recent;
 };
 
+struct tcp_request_sock {
+	u32 rcv_nxt;
+};
+
+struct tcp_timewait_sock {
+	u32 tw_rcv_wnd;
+	u32 tw_ts_recent;
+	int tw_ts_recent_stamp;
+};
+
 struct tcp_options_received {
+	int ts_recent_stamp; /* seconds of the monotonic clock */
 	u32 ts_recent;
+};
+
+struct minmax_sample {
+	u32 t;
+	u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
 };
 
 struct tcp_sock {
 	struct tcp_options_received rx_opt;
 	u32 rcv_nxt;
+	u32 copied_seq;
+	u32 rcv_wup; /* rcv_nxt when the window was last told to the peer */
+	u32 rcv_wnd;
+	u32 snd_una;
+	u32 write_seq;
+	u32 packets_out;
+	u32 retrans_out;
+	u32 srtt_us; /* eight times the smoothed round-trip time */
+	struct minmax rtt_min;
+};
+
+struct neigh_table {
+	int family;
+};
+
+struct neighbour {
+	struct neigh_table *tbl;
+	u8 nud_state;
+	struct net_device *dev;
+	u8 primary_key[0];
+};
+
+struct task_struct {
+	struct task_struct *group_leader;
+	char comm[16];
 };
 
 struct sk_buff {
 	struct sk_buff *next;
 	struct net_device *dev;
 	struct sock *sk;
+	unsigned long _skb_refdst;
 	unsigned int len;
 	unsigned int data_len;
+	__be16 vlan_proto;
+	__u16 vlan_tci;
 	__be16 protocol;
 	__u16 inner_network_header;
 	__u16 transport_header;
@@ -127,15 +243,41 @@ struct sk_buff {
 	char cb[48];
 };
 
+struct sk_buff___v6_1 {
+	__u8 vlan_present : 1;
+};
+
+struct dst_entry {
+	short error;
+};
+
 struct tcp_skb_cb {
 	__u32 seq;
 	__u32 end_seq;
 	__u8 tcp_flags;
 };
 
+struct packet_type {
+	void *af_packet_priv;
+};
+
+struct packet_sock {
+	atomic_t tp_drops;
+};
+
 struct nf_hook_state {
 	u8 hook;
 	u8 pf;
+};
+
+struct nf_hook_entry {
+	void *hook;
+	void *priv;
+};
+
+struct nf_hook_entries {
+	u16 num_hook_entries;
+	struct nf_hook_entry hooks[0];
 };
 
 struct flowi4 {
@@ -155,6 +297,18 @@ struct nft_chain {
 struct nft_pktinfo {
 	struct sk_buff *skb;
 	const struct nf_hook_state *state;
+};
+
+struct nft_rule_dp {
+	unsigned char data[0];
+};
+
+struct nft_verdict;
+
+struct nft_traceinfo {
+	const struct nft_pktinfo *pkt;
+	const struct nft_rule_dp *rule;
+	const struct nft_verdict *verdict;
 };
 
 struct xt_table {

@@ -6,6 +6,7 @@
  */
 #include "kernel_types.h"
 #include "context.bpf.h"
+#include "return.bpf.h"
 #include "visit.bpf.h"
 #include <bpf/bpf_helpers.h>
 
@@ -17,40 +18,63 @@ static __always_inline u64 own_spec(void)
 	return spec;
 }
 
-static __always_inline void visit_array(void *ctx, u64 spec)
+/* `any_shape`: the program is attached to functions of any number of arguments. */
+static __always_inline u64 tracing_arg(void *ctx, u32 n, bool any_shape)
 {
+	return any_shape ? probe_array_arg(ctx, n) : array_arg(ctx, n);
+}
+
+static __always_inline void visit_array(void *ctx, u64 spec, bool any_shape)
+{
+	if (has_no_business(spec))
+		return;
+
 	struct call call = {
+		.ctx = ctx,
 		.spec = spec,
-		.skb = array_arg(ctx, spec_arg(spec, SPEC_SKB_SHIFT)),
-		.a = array_arg(ctx, spec_arg(spec, SPEC_ARG_A_SHIFT)),
-		.b = array_arg(ctx, spec_arg(spec, SPEC_ARG_B_SHIFT)),
+		.skb = tracing_arg(ctx, spec_arg(spec, SPEC_SKB_SHIFT), any_shape),
+		.sk = tracing_arg(ctx, spec_arg(spec, SPEC_SK_SHIFT), any_shape),
+		.a = tracing_arg(ctx, spec_arg(spec, SPEC_ARG_A_SHIFT), any_shape),
+		.b = tracing_arg(ctx, spec_arg(spec, SPEC_ARG_B_SHIFT), any_shape),
 	};
 
 	call.mark = call.skb;
-	if (spec_read(spec) == READ_STATE || spec_read(spec) == READ_ROUTE)
-		handle_ambient(&call);
-	else
-		handle_visit(&call);
+	handle_call(&call);
 }
 
-static __always_inline void visit_regs(void *ctx, u64 spec)
+/* Is the return wanted? */
+static __always_inline bool visit_regs(void *ctx, u64 spec)
 {
+	if (has_no_business(spec))
+		return false;
+
 	struct call call = {
+		.ctx = ctx,
 		.spec = spec,
 		.skb = regs_arg(ctx, spec_arg(spec, SPEC_SKB_SHIFT)),
+		.sk = regs_arg(ctx, spec_arg(spec, SPEC_SK_SHIFT)),
 		.a = regs_arg(ctx, spec_arg(spec, SPEC_ARG_A_SHIFT)),
 		.b = regs_arg(ctx, spec_arg(spec, SPEC_ARG_B_SHIFT)),
 		.mark = regs_stack_pointer(ctx),
 	};
 
-	handle_visit(&call);
+	handle_call(&call);
+	return call.want_return;
 }
 
-/* Raw tracepoints, and template for fentry. */
+/* Template for fentry, and for raw tracepoints without cookies (before 6.10). */
 SEC("raw_tp")
 int on_tracing(void *ctx)
 {
-	visit_array(ctx, own_spec());
+	visit_array(ctx, own_spec(), false);
+	return 0;
+}
+
+/* Raw tracepoints with cookies. */
+SEC("raw_tp")
+int on_tracepoint(void *ctx)
+{
+	visit_array(ctx, bpf_get_attach_cookie(ctx), true);
 	return 0;
 }
 
@@ -114,7 +138,13 @@ int on_cookie_return(void *ctx)
 SEC("kprobe")
 int on_multi(void *ctx)
 {
-	visit_regs(ctx, bpf_get_attach_cookie(ctx));
+	u64 spec, no_entry = config.multi_follows ? (u64)SPEC_ENTRY << SPEC_FLAGS_SHIFT : 0;
+
+	/* even the cookie costs: the kernel searches for it */
+	if (config.multi_follows && nothing_tracked())
+		return 0;
+	spec = bpf_get_attach_cookie(ctx);
+	visit_regs(ctx, spec & ~no_entry);
 	return 0;
 }
 
@@ -125,15 +155,51 @@ int on_multi_return(void *ctx)
 	return 0;
 }
 
+/* The number gives way to a call of the kernel's bpf_session_is_return(). */
+static __always_inline bool session_is_return(void)
+{
+	u64 is_return;
+
+	asm volatile("r0 = %1 ll\n%0 = r0" : "=r"(is_return) : "i"(SESSION_MAGIC) : "r0", "r1", "r2", "r3", "r4", "r5");
+	return is_return & 1;
+}
+
+/*
+ * Entry and return of a function in one attachment (6.10): where the entry says so, the kernel leaves the return alone, which
+ * costs more than the program.
+ */
+SEC("kprobe")
+int on_session(void *ctx)
+{
+	bool is_return = session_is_return();
+	u64 spec = bpf_get_attach_cookie(ctx);
+
+	if (!is_return)
+		return visit_regs(ctx, spec) ? 0 : 1;
+	handle_return(spec, regs_stack_pointer(ctx), STACK_SLACK, regs_return(ctx));
+	return 0;
+}
+
+/* Run by user space, which tells from two runs how many jiffies a second has. */
+SEC("raw_tp")
+int read_jiffies(void *ctx)
+{
+	return bpf_jiffies64();
+}
+
 /* Keeps these types in the object's BTF, from which the generators read their layout. */
 struct exported_types {
 	enum event_kind kind;
 	enum event_flag flag;
 	enum event_section section;
 	enum loss_cause loss;
+	struct cpu_losses cpu_losses;
 	enum spec_field field;
 	enum spec_flag spec_flag;
 	enum probe_read read;
+	enum filter_program filter_program;
+	enum filter_wanted filter_wanted;
+	struct filter_scratch scratch;
 	struct event_head head;
 	struct event_packet packet;
 	struct event_meta meta;
@@ -142,6 +208,14 @@ struct exported_types {
 	struct event_netfilter netfilter;
 	struct event_socket socket;
 	struct event_return ret;
+	struct event_sock sock;
+	struct event_stack stack;
+	struct event_hooks hooks;
+	struct event_latency latency;
+	struct event_tcp tcp;
+	enum sock_timer timer;
+	enum trace_mode mode;
+	struct sock_owner owner;
 	struct trace_config config;
 	struct tracked_skb tracked;
 	struct late_options late;

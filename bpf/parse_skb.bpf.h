@@ -10,11 +10,17 @@
 #include <bpf/bpf_helpers.h>
 
 #define MAX_IPV6_EXTENSIONS 4
+#define ETH_HEADER 14
+#define VLAN_TAG 4
+#define MAX_VLAN_TAGS 2
+#define TCP_FLAG_ACK 0x10
 
 enum { NEXTHDR_HOP = 0, NEXTHDR_ROUTING = 43, NEXTHDR_FRAGMENT = 44, NEXTHDR_DEST = 60 };
 
-/* Where the transport header and its options are, for what is read later. */
+/* Where the headers and TCP's options are, for what is read later. */
 struct packet_place {
+	const unsigned char *network; /* VLAN tags that are still in the data come first */
+	const unsigned char *l4; /* NULL in later fragments */
 	const unsigned char *tcp_options;
 	u32 tcp_options_length;
 };
@@ -45,6 +51,7 @@ static __always_inline void parse_tcp(const unsigned char *l4, u32 l4_length, st
 static __always_inline void parse_l4(const unsigned char *l4, u32 l4_length, u8 proto, struct event_packet *pkt,
 				     struct packet_place *place)
 {
+	place->l4 = l4;
 	if (proto == IPPROTO_TCP) {
 		parse_tcp(l4, l4_length, pkt, place);
 		return;
@@ -152,6 +159,11 @@ static __always_inline bool parse_arp(const unsigned char *l3, struct event_pack
 	return true;
 }
 
+static __always_inline bool is_vlan(u16 proto)
+{
+	return proto == ETH_P_8021Q || proto == ETH_P_8021AD;
+}
+
 /*
  * Finds the network header. It is set on most of the way; between the driver and __netif_receive_skb_core only
  * the link layer's header is, or nothing but skb->data, which then stands at the network header. VLAN tags
@@ -164,6 +176,7 @@ static __always_inline bool parse_skb(const struct sk_buff *skb, struct event_pa
 	u16 proto = bpf_ntohs(BPF_CORE_READ(skb, protocol));
 	const unsigned char *l3;
 	u8 first;
+	int i;
 
 	if (!head)
 		return false;
@@ -172,7 +185,15 @@ static __always_inline bool parse_skb(const struct sk_buff *skb, struct event_pa
 		l3 = head + network;
 	else
 		l3 = BPF_CORE_READ(skb, data);
-	if (proto == ETH_P_8021Q || proto == ETH_P_8021AD) {
+	place->network = l3;
+	if (is_vlan(proto)) {
+		u16 mac = BPF_CORE_READ(skb, mac_header);
+
+		/* packet sockets set the network header behind the tags (packet_parse_headers) */
+		if (network != 0xffff && mac != 0xffff && network >= mac + ETH_HEADER + VLAN_TAG)
+			l3 -= VLAN_TAG;
+	}
+	for (i = 0; i < MAX_VLAN_TAGS && is_vlan(proto); i++) {
 		__be16 tag[2];
 
 		if (bpf_probe_read_kernel(tag, sizeof(tag), l3))
@@ -220,6 +241,9 @@ static __always_inline void parse_sock_tuple(const struct sock *sk, struct event
 		pkt->l3_proto = ETH_P_IP;
 	}
 	pkt->sport = BPF_CORE_READ(sk, __sk_common.skc_num);
+	/* a socket that closes has given its port back, and remembers which it was */
+	if (!pkt->sport && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_TIME_WAIT)
+		pkt->sport = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	pkt->dport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 }
 
@@ -236,11 +260,30 @@ static __always_inline bool parse_transmit(const struct sock *sk, const struct s
 	pkt->l4_proto = IPPROTO_TCP;
 	pkt->seq = BPF_CORE_READ(cb, seq);
 	pkt->tcp_flags = BPF_CORE_READ(cb, tcp_flags);
-	if (pkt->tcp_flags & 0x10)
+	/* no segment is without flags: this one comes into the queue now, and what tcp_skb_entail() will write is known */
+	if (!pkt->tcp_flags) {
+		pkt->seq = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq);
+		pkt->tcp_flags = TCP_FLAG_ACK;
+	}
+	if (pkt->tcp_flags & TCP_FLAG_ACK)
 		pkt->ack = BPF_CORE_READ((const struct tcp_sock *)sk, rcv_nxt);
 	pkt->pkt_len = BPF_CORE_READ(skb, len);
 	pkt->payload = pkt->pkt_len;
 	return true;
+}
+
+/* A segment that TCP hands to IP: its own header is written, IP's is not yet. */
+static __always_inline void parse_handed_down(const struct sock *sk, const struct sk_buff *skb,
+					      struct event_packet *pkt, struct packet_place *place)
+{
+	const unsigned char *head = BPF_CORE_READ(skb, head);
+	u16 transport = BPF_CORE_READ(skb, transport_header);
+
+	if (!head || !transport || transport == 0xffff || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return;
+	parse_tcp(head + transport, pkt->pkt_len, pkt, place);
+	if (pkt->l4_proto)
+		parse_sock_tuple(sk, pkt);
 }
 
 #endif

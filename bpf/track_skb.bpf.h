@@ -12,13 +12,21 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#define SYN_AND_RST 0x06
+
 struct tracked_skb {
 	u64 trace_id;
 	u32 seq; /* the fingerprint: contents that no NAT and no tunnel changes */
 	u32 ports;
 	u16 ip_id;
 	u8 l4_proto;
-	u8 reserved[5];
+	u8 tcp_flags; /* SYN and RST alone: segmentation changes others */
+	u8 reserved[4];
+	/* MODE_LATENCY: where and when the packet was seen first and last */
+	u64 first_ns;
+	u64 last_ns;
+	u32 first_probe;
+	u32 last_probe;
 };
 
 struct {
@@ -28,12 +36,29 @@ struct {
 	__type(value, struct tracked_skb);
 } tracked SEC(".maps");
 
-/* Counted by enum loss_cause. */
+/*
+ * MODE_LATENCY: what the packet looked like when it was seen first, by skb. Where it ends its headers may be gone. User
+ * space makes it as large as `tracked` in that mode only.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LOSS_CAUSES);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct event_packet);
+} first_packets SEC(".maps");
+
+#define BPF_F_MMAPABLE (1U << 10)
+
+/*
+ * An entry for each CPU. User space reads it all the time, and so from memory: while a bpf(2) reads a map, the kernel skips
+ * the kprobe programs of an interrupt on that CPU, and nobody would count what they miss.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LOSS_CPUS);
 	__type(key, u32);
-	__type(value, u64);
+	__type(value, struct cpu_losses);
 } losses SEC(".maps");
 
 struct late_options late_options SEC(".data.late") = {};
@@ -44,11 +69,38 @@ u64 tracked_out = 0;
 
 static __always_inline void count_loss(u32 cause)
 {
-	u64 *count = bpf_map_lookup_elem(&losses, &cause);
+	u32 cpu = bpf_get_smp_processor_id() & (LOSS_CPUS - 1);
+	struct cpu_losses *own = bpf_map_lookup_elem(&losses, &cpu);
 
-	/* atomic: fentry programs may be preempted on their CPU */
-	if (count)
-		__sync_fetch_and_add(count, 1);
+	/* atomic: fentry programs may be preempted on their CPU, and two CPUs share an entry where there are more */
+	if (own && cause < LOSS_CAUSES)
+		__sync_fetch_and_add(&own->count[cause], 1);
+}
+
+/* The seconds' share of events, for --rate-limit. Races between CPUs cost a few events more or less. */
+struct rate {
+	u64 second;
+	u64 count;
+};
+
+struct rate rate = {};
+
+static __always_inline bool within_rate(u64 now)
+{
+	u64 second = now / 1000000000;
+
+	if (!config.rate_limit)
+		return true;
+	if (*(volatile u64 *)&rate.second != second) {
+		rate.second = second;
+		rate.count = 0;
+	}
+	if (*(volatile u64 *)&rate.count >= config.rate_limit) {
+		count_loss(LOSS_RATE_LIMIT);
+		return false;
+	}
+	__sync_fetch_and_add(&rate.count, 1); /* its value may be asked for from 5.12 on only */
+	return true;
 }
 
 static __always_inline bool nothing_tracked(void)
@@ -74,6 +126,7 @@ static __always_inline void set_fingerprint(struct tracked_skb *t, const struct 
 	t->ports = (u32)pkt->sport << 16 | pkt->dport;
 	t->ip_id = pkt->ip_id;
 	t->l4_proto = pkt->l4_proto;
+	t->tcp_flags = pkt->tcp_flags & SYN_AND_RST;
 }
 
 /*
@@ -90,7 +143,7 @@ static __always_inline bool is_other_packet(const struct tracked_skb *t, const s
 	if (t->l4_proto != pkt->l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */
 		return t->l4_proto == IPPROTO_TCP && !BPF_CORE_READ(skb, inner_network_header);
 	if (pkt->l4_proto == IPPROTO_TCP)
-		return t->seq != pkt->seq ||
+		return t->seq != pkt->seq || t->tcp_flags != (pkt->tcp_flags & SYN_AND_RST) ||
 		       (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);
 	return t->ports != ((u32)pkt->sport << 16 | pkt->dport) && (t->ip_id != pkt->ip_id || !pkt->ip_id);
 }
@@ -112,6 +165,8 @@ static __always_inline bool track(u64 skb, const struct tracked_skb *value)
 
 static __always_inline void untrack(u64 skb)
 {
+	if (config.mode == MODE_LATENCY)
+		bpf_map_delete_elem(&first_packets, &skb);
 	if (!bpf_map_delete_elem(&tracked, &skb))
 		__sync_fetch_and_add(&tracked_out, 1);
 }

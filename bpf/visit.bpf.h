@@ -4,53 +4,24 @@
 #define NETTRACE_VISIT_H
 
 #include "kernel_types.h"
+#include "call.bpf.h"
 #include "compat.bpf.h"
 #include "config.h"
 #include "emit_event.bpf.h"
 #include "event.h"
+#include "filter_program.bpf.h"
 #include "filter_skb.bpf.h"
+#include "owner.bpf.h"
 #include "parse_skb.bpf.h"
+#include "segment.bpf.h"
+#include "socket.bpf.h"
+#include "statistics.bpf.h"
 #include "track_skb.bpf.h"
+#include "without_skb.bpf.h"
 
-#define MAX_SEGMENTS 64
+#define TCP_FLAG_RST 0x04
 
-/* A hit, with its arguments already fetched. */
-struct call {
-	u64 spec;
-	u64 skb;
-	u64 a;
-	u64 b;
-	u64 mark; /* see struct frame */
-};
-
-static __always_inline u32 spec_probe(u64 spec)
-{
-	return spec >> SPEC_PROBE_SHIFT & 0xffff;
-}
-
-static __always_inline u32 spec_read(u64 spec)
-{
-	return spec >> SPEC_READ_SHIFT & 0xff;
-}
-
-static __always_inline u32 spec_flags(u64 spec)
-{
-	return spec >> SPEC_FLAGS_SHIFT & 0xff;
-}
-
-static __always_inline u32 spec_arg(u64 spec, u32 shift)
-{
-	return spec >> shift & 0xf;
-}
-
-static __always_inline void read_socket(struct event_socket *socket, const struct sock *sk)
-{
-	__builtin_memset(socket, 0, sizeof(*socket));
-	if (sk)
-		socket->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-}
-
-static __always_inline void remember_call(const struct call *call, const struct hit *hit)
+static __always_inline void remember_call(struct call *call, const struct hit *hit)
 {
 	struct frame frame = {
 		.trace_id = hit->trace_id,
@@ -62,27 +33,25 @@ static __always_inline void remember_call(const struct call *call, const struct 
 	};
 	const struct sock *sk = (const void *)call->a;
 
-	if (spec_read(call->spec) == READ_SOCKET && sk)
+	if ((spec_read(call->spec) == READ_SOCKET || spec_read(call->spec) == READ_SEGMENT) && sk)
 		frame.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	else if (spec_read(call->spec) == READ_PACKET)
+		frame.state = packet_socket_losses((const void *)call->a);
 	push_frame(&frame);
+	call->want_return = true;
 }
 
 static __always_inline void emit_visit(const struct call *call, const struct hit *hit)
 {
-	const struct request_sock *req;
-	struct event_socket socket;
-
 	switch (spec_read(call->spec)) {
 	case READ_DROP: {
 		bool has_reason = spec_arg(call->spec, SPEC_ARG_B_SHIFT) != SPEC_NO_ARG;
 
 		emit_drop(hit, call->a, has_reason ? call->b : 0, has_reason);
-		untrack((u64)hit->skb);
 		break;
 	}
 	case READ_FREE:
 		emit_plain(hit, EVENT_FREE);
-		untrack((u64)hit->skb);
 		break;
 	case READ_HOOK_STATE:
 		emit_netfilter(hit, (const void *)call->a, NULL, NULL);
@@ -91,48 +60,118 @@ static __always_inline void emit_visit(const struct call *call, const struct hit
 		emit_netfilter(hit, nft_pktinfo_state((const void *)call->b),
 			       nft_chain_table_name((const void *)call->a), nft_chain_name((const void *)call->a));
 		break;
+	case READ_NFT_RULE: {
+		const struct nft_traceinfo *info = (const void *)call->a;
+		bool is_info = spec_arg(call->spec, SPEC_ARG_B_SHIFT) == SPEC_NO_ARG;
+		u64 rule = nft_rule_handle(is_info ? nft_traced_rule(info) : (const void *)call->a);
+
+		/* a chain's policy is no rule */
+		if (rule)
+			emit_nft_rule(hit, rule, is_info ? nft_traced_verdict(info) : (const void *)call->b);
+		break;
+	}
 	case READ_XT_TABLE:
 		emit_netfilter(hit, (const void *)call->b, xt_table_name((const void *)call->a), NULL);
 		break;
 	case READ_SOCKET:
-	case READ_SOCKET_TRANSMIT:
+	case READ_SOCKET_TRANSMIT: {
+		struct event_socket socket;
+
 		read_socket(&socket, (const void *)call->a);
 		emit_socket(hit, &socket);
 		break;
-	case READ_RESET:
+	}
+	case READ_RESET: {
+		struct event_socket socket;
+
 		read_socket(&socket, (const void *)call->a);
 		socket.has_reset_reason = spec_arg(call->spec, SPEC_ARG_B_SHIFT) != SPEC_NO_ARG;
 		if (socket.has_reset_reason)
 			socket.reset_reason = call->b;
 		emit_socket(hit, &socket);
 		break;
-	case READ_REQUEST:
-		read_socket(&socket, (const void *)call->a);
-		req = (const void *)call->a;
-		socket.ts_recent = BPF_CORE_READ(req, ts_recent);
-		socket.has_ts_recent = 1;
-		emit_socket(hit, &socket);
+	}
+	case READ_SEGMENT:
+		emit_segment(hit, (const void *)call->a);
 		break;
 	case READ_VALUE:
-		emit_value(hit, call->a);
+		if (spec_arg(call->spec, SPEC_ARG_B_SHIFT) == SPEC_NO_ARG)
+			emit_value(hit, call->a);
+		else
+			emit_value(hit, (u32)call->a << 8 | (u8)call->b);
+		break;
+	case READ_ROUTE_ERROR:
+		emit_value(hit, route_error(hit->skb));
+		break;
+	case READ_LISTEN:
+		if (!config.only_abnormal || accept_queue_is_full((const void *)call->a))
+			emit_listen(hit, (const void *)call->a);
 		break;
 	default:
 		emit_plain(hit, EVENT_VISIT);
 	}
 }
 
+/* Does the skb's part end here? */
+static __always_inline bool ends_here(u64 spec)
+{
+	return spec_read(spec) == READ_DROP || spec_read(spec) == READ_FREE || spec_flags(spec) & SPEC_END;
+}
+
+/* The packet has come to an end: how long was it on its way? */
+static __always_inline void report_latency(struct hit *hit, const struct tracked_skb *t, bool is_free)
+{
+	u64 skb = (u64)hit->skb;
+
+	struct event_latency latency = {
+		.from_ns = t->first_ns,
+		.to_ns = hit->now,
+		.from = t->first_probe,
+		.to = hit->probe,
+	};
+	u64 ns;
+
+	if (is_free && !config.latency_to_free) {
+		latency.to_ns = t->last_ns;
+		latency.to = t->last_probe;
+	}
+	ns = latency.to_ns - latency.from_ns;
+	if (latency.to_ns <= latency.from_ns && latency.from == latency.to) /* seen at one place only */
+		return;
+	if (ns < config.min_latency_ns)
+		return;
+	if (config.want_histogram) {
+		count_time(ns / 1000);
+	} else if (within_rate(hit->now)) {
+		if (!hit->pkt->l3_proto) {
+			hit->pkt = bpf_map_lookup_elem(&first_packets, &skb);
+			if (!hit->pkt)
+				return;
+		}
+		emit_latency(hit, &latency);
+	}
+}
+
 static __always_inline void begin_trace(const struct call *call, struct hit *hit)
 {
-	u32 read = spec_read(call->spec);
+	u64 skb = (u64)hit->skb;
 
 	hit->trace_id = new_trace_id(hit->now);
 	hit->flags |= EVENT_FIRST_SIGHT;
-	if (read != READ_DROP && read != READ_FREE) {
-		struct tracked_skb value = { .trace_id = hit->trace_id };
+	if (!ends_here(call->spec)) {
+		struct tracked_skb value = {
+			.trace_id = hit->trace_id,
+			.first_ns = hit->now,
+			.last_ns = hit->now,
+			.first_probe = hit->probe,
+			.last_probe = hit->probe,
+		};
 
 		set_fingerprint(&value, hit->pkt);
-		if (!track((u64)hit->skb, &value))
+		if (!track(skb, &value))
 			hit->trace_id = 0;
+		else if (config.mode == MODE_LATENCY && !config.want_histogram)
+			bpf_map_update_elem(&first_packets, &skb, hit->pkt, BPF_ANY);
 	}
 }
 
@@ -140,6 +179,7 @@ static __always_inline void begin_trace(const struct call *call, struct hit *hit
 struct sight {
 	struct event_packet pkt __attribute__((aligned(8)));
 	struct packet_place place;
+	u64 skb; /* its address, for fentry too a number: a function that is verified by itself takes no pointers */
 };
 
 /*
@@ -154,17 +194,28 @@ static __always_inline void settle(struct sight *sight)
 static __always_inline void handle_visit(struct call *call)
 {
 	u32 flags = spec_flags(call->spec), read = spec_read(call->spec);
-	bool idle = nothing_tracked();
+	bool entry = flags & SPEC_ENTRY || !follows_packets();
+	bool idle = !follows_packets() || nothing_tracked();
+	bool no_parse = flags & SPEC_NO_PARSE && !config.only_abnormal;
 	struct tracked_skb *tracked_skb = NULL;
 	struct sight sight = {};
 	struct hit hit = {};
 	const struct sk_buff *skb;
 
-	if (idle && !(flags & SPEC_ENTRY))
+	if (idle && !entry)
 		return;
+	/* what is not normal is told by the value: then the skb is still there */
+	if (config.only_abnormal && read == READ_VALUE && !(u32)call->a)
+		return;
+	if (config.mode == MODE_STATS && !config.has_filter) {
+		count_hit(spec_probe(call->spec));
+		return;
+	}
 	if (flags & SPEC_DEREF) {
 		u64 at = call->skb;
 
+		if (read == READ_NFT_RULE && spec_arg(call->spec, SPEC_ARG_B_SHIFT) == SPEC_NO_ARG)
+			at = (u64)nft_traced_packet((const void *)at);
 		call->skb = 0;
 		bpf_probe_read_kernel(&call->skb, sizeof(call->skb), (const void *)at);
 	}
@@ -172,138 +223,135 @@ static __always_inline void handle_visit(struct call *call)
 		return;
 	if (!idle)
 		tracked_skb = find_tracked(call->skb);
-	if (!tracked_skb && !(flags & SPEC_ENTRY))
+	if (!tracked_skb && !entry)
 		return;
 
 	skb = (const void *)call->skb;
 	hit.skb = skb;
 	hit.probe = spec_probe(call->spec);
+	hit.ends = flags & SPEC_END;
 	hit.pkt = &sight.pkt;
 	if (read == READ_SOCKET_TRANSMIT) {
 		hit.sk = (const void *)call->a;
 		hit.flags = EVENT_FROM_SOCKET;
 		parse_transmit(hit.sk, skb, &sight.pkt);
-	} else if (!(flags & SPEC_NO_PARSE)) {
+	} else if (!no_parse) {
 		parse_skb(skb, &sight.pkt, &sight.place);
+		/* the first sight, as --trace-matcher may ask for it: later ones have what was seen before */
+		if (!tracked_skb && !sight.pkt.l3_proto && call->sk) {
+			parse_handed_down((const void *)call->sk, skb, &sight.pkt, &sight.place);
+			hit.flags = EVENT_FROM_SOCKET;
+		}
 	}
+	sight.skb = call->skb;
 	settle(&sight);
-	hit.place = sight.place;
+	/* a reset is not answered: the function is called, and returns */
+	if (config.only_abnormal && read == READ_RESET && sight.pkt.tcp_flags & TCP_FLAG_RST)
+		return;
+	hit.place = &sight.place;
 	hit.now = bpf_ktime_get_ns();
-	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT &&
-	    !(flags & SPEC_NO_PARSE) && is_other_packet(tracked_skb, &sight.pkt, skb)) {
+	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT && !no_parse &&
+	    is_other_packet(tracked_skb, &sight.pkt, skb)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;
 	}
-	if ((!tracked_skb || config.want_meta) && read != READ_SOCKET_TRANSMIT && !(flags & SPEC_NO_PARSE)) {
-		hit.sk = BPF_CORE_READ(skb, sk);
+	/*
+	 * Most packets are not asked for: what costs more is looked at only for those that may be. Not where each hit is an event:
+	 * the verifiers of 5.10 and 6.1 walk the ways from here too often then.
+	 */
+	if (follows_packets() && !tracked_skb) {
+		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
+			return;
+		settle(&sight);
+	}
+	if ((!tracked_skb || config.want_meta) && read != READ_SOCKET_TRANSMIT && !no_parse) {
+		hit.sk = call->sk ? (const void *)call->sk : BPF_CORE_READ(skb, sk);
 		if (read != READ_FREE)
 			hit.dev = skb_device(skb);
 	}
+	if (config.want_owner)
+		hit.owner = find_owner(hit.sk);
 	if (tracked_skb) {
 		hit.trace_id = tracked_skb->trace_id;
 	} else {
-		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt) || !surroundings_match(hit.dev, hit.sk))
+		if (!follows_packets() && (!sight.pkt.l3_proto || !packet_matches(&sight.pkt)))
 			return;
-		begin_trace(call, &hit);
-		if (!hit.trace_id)
+		if (!surroundings_match(hit.dev, hit.sk, hit.owner))
+			return;
+		if (config.filter_wanted && hit.flags & EVENT_FROM_SOCKET)
+			sight.place.network = (const void *)write_socket_headers(&sight.pkt);
+		if (config.filter_wanted && !filter_programs_match(sight.skb, (u64)sight.place.network,
+								   (u64)sight.place.l4, sight.pkt.l4_proto))
+			return;
+		if (config.mode == MODE_STATS) {
+			count_hit(hit.probe);
+			return;
+		}
+		if (config.mode != MODE_LATENCY && !within_rate(hit.now))
+			return;
+		if (follows_packets())
+			begin_trace(call, &hit);
+		if (follows_packets() && !hit.trace_id)
 			return;
 	}
+	if (config.mode == MODE_LATENCY) {
+		if (tracked_skb && ends_here(call->spec)) {
+			if (flags & SPEC_END)
+				report_latency(&hit, tracked_skb, read == READ_DROP || read == READ_FREE);
+			untrack(call->skb);
+		} else if (tracked_skb) {
+			tracked_skb->last_ns = hit.now;
+			tracked_skb->last_probe = hit.probe;
+		}
+		if (read == READ_DERIVE && flags & SPEC_WANT_RETURN && hit.trace_id)
+			remember_call(call, &hit);
+		return;
+	}
+	if (flags & SPEC_STACK)
+		emit_stack(call->ctx, &hit);
+	if (config.want_hooks && read == READ_HOOK_STATE && call->b)
+		emit_hooks(&hit, (const void *)call->b);
 	emit_visit(call, &hit);
-	if (flags & SPEC_WANT_RETURN)
+	if (follows_packets() && ends_here(call->spec))
+		untrack(call->skb);
+	if (flags & SPEC_WANT_RETURN && follows_packets())
 		remember_call(call, &hit);
 	if (*(volatile u32 *)&late_options.keep_current)
 		set_current(flags & SPEC_RECEIVING ? hit.trace_id : 0, call->skb, &sight.pkt);
 }
 
-/* States that only a call of the application leads to, never a packet. */
-static __always_inline bool is_local_transition(u32 state)
+/* Most hits, most of the time: no packet is followed, and none can be seen here for the first time. */
+static __always_inline bool has_no_business(u64 spec)
 {
-	return state == TCP_SYN_SENT || state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_LISTEN;
+	u32 read = spec_read(spec);
+
+	return follows_packets() && !(spec_flags(spec) & SPEC_ENTRY) && read < READ_OWN && read != READ_STATE &&
+	       read != READ_ROUTE && nothing_tracked();
 }
 
-/* A socket changes its state, or a route was looked up: because of the packet that this CPU has at hand? */
-static __always_inline void handle_ambient(const struct call *call)
+static __always_inline void handle_call(struct call *call)
 {
-	struct event_packet pkt = {};
-	struct event_socket socket = {};
-	struct current_packet *c;
-	struct hit hit = {};
-	u32 zero = 0;
+	u32 read = spec_read(call->spec);
 
-	if (nothing_tracked())
-		return;
-	c = bpf_map_lookup_elem(&current, &zero);
-	if (!c || !c->trace_id || c->task != bpf_get_current_pid_tgid())
-		return;
-	hit.now = bpf_ktime_get_ns();
-	hit.trace_id = c->trace_id;
-	hit.skb = (const void *)c->skb;
-	hit.probe = spec_probe(call->spec);
-	hit.pkt = &pkt;
-	if (spec_read(call->spec) == READ_STATE) {
-		const struct sock *sk = (const void *)call->a;
-
-		parse_sock_tuple(sk, &pkt);
-		if (is_local_transition(call->b) || c->sport != pkt.dport || c->dport != pkt.sport)
-			return;
-		/* what the record says of the packet is what was read before */
-		__builtin_memset(&pkt, 0, sizeof(pkt));
-		read_socket(&socket, sk);
-		socket.new_state = call->b;
-		emit_socket(&hit, &socket);
+	if (read >= READ_OWN) {
+		if (config.want_owner)
+			handle_owner(call);
+		call->want_return = read == READ_OWN_RETURN;
+	} else if (read == READ_SOCK || read == READ_RTT) {
+		if (!follows_packets())
+			handle_sock(call);
+	} else if (read == READ_NEIGH) {
+		if (config.mode == MODE_EVENTS)
+			handle_neigh(call);
+	} else if (read == READ_DEVICE) {
+		if (config.mode == MODE_EVENTS)
+			handle_device(call);
+	} else if (read == READ_STATE || read == READ_ROUTE) {
+		if (config.mode == MODE_LIFE)
+			handle_ambient(call);
 	} else {
-		const struct flowi4 *flow = (const void *)call->a;
-		__be32 saddr = BPF_CORE_READ(flow, saddr), daddr = BPF_CORE_READ(flow, daddr);
-
-		if (saddr != *(u32 *)c->saddr || daddr != *(u32 *)c->daddr)
-			return;
-		emit_value(&hit, (int)call->b);
-	}
-}
-
-/* New skbs join the trace of the one that they were made from. Their contents are read when they pass a probe. */
-static __always_inline void join_trace(struct hit *hit, u64 derived)
-{
-	struct tracked_skb value = { .trace_id = hit->trace_id };
-	const struct sk_buff *skb;
-	int i;
-
-	for (i = 0; i < MAX_SEGMENTS; i++) {
-		if (!derived || derived >= (u64)-4095) /* ERR_PTR */
-			break;
-		skb = (const void *)derived;
-		hit->skb = skb;
-		if (track(derived, &value))
-			emit_derived(hit);
-		derived = (u64)BPF_CORE_READ(skb, next);
-	}
-}
-
-static __always_inline void handle_return(u64 spec, u64 mark, u64 slack, u64 value)
-{
-	struct hit hit = {};
-	struct frame frame;
-
-	if (no_calls() || !pop_frame(spec_probe(spec), mark, slack, &frame))
-		return;
-	hit.now = bpf_ktime_get_ns();
-	hit.trace_id = frame.trace_id;
-	hit.skb = (const void *)frame.skb;
-	hit.related = frame.time_ns;
-	hit.probe = frame.probe;
-	if (spec_read(spec) == READ_DERIVE) {
-		hit.related = frame.skb;
-		join_trace(&hit, value);
-	} else if (spec_read(spec) == READ_SOCKET) {
-		struct event_socket socket;
-
-		read_socket(&socket, (const void *)frame.object);
-		socket.new_state = socket.state;
-		socket.state = frame.state;
-		emit_socket_return(&hit, value, &socket);
-	} else {
-		emit_return(&hit, value);
+		handle_visit(call);
 	}
 }
 

@@ -23,8 +23,29 @@ export class BpfError extends Error {
 
 addon.setErrorClass(BpfError);
 
-export const { BpfObject, BpfMap, Link, RingBufferReader, KernelBtf, Kallsyms } = addon;
-export const { probeProgramType, possibleCpus, libbpfVersion } = addon;
+export const { BpfObject, BpfMap, Link, RingBufferReader, KernelBtf, Kallsyms, NetnsSocket } = addon;
+export const { probeProgramType, probeAttach, possibleCpus, compilePcapFilter, libbpfVersion } = addon;
+export const { readInNetns, writeInNetns, describeInterface } = addon;
+
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+const { startWait, cancelWait } = NetnsSocket.prototype;
+delete NetnsSocket.prototype.startWait;
+delete NetnsSocket.prototype.cancelWait;
+
+function wait(what, timeoutMs) {
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS))
+    throw new TypeError(`timeoutMs must be a number from 0 to ${MAX_TIMEOUT_MS}`);
+  const { id, promise } = startWait.call(this, what);
+  if (id === 0 || timeoutMs === undefined) return promise;
+  if (timeoutMs === 0) cancelWait.call(this, id);
+  else {
+    const timer = setTimeout(() => cancelWait.call(this, id), timeoutMs);
+    void promise.then(() => clearTimeout(timer));
+  }
+  return promise;
+}
+
+define(NetnsSocket, wait);
 
 const { nextKey } = BpfMap.prototype;
 delete BpfMap.prototype.nextKey;
@@ -57,5 +78,9 @@ function entries() {
   return walkEntries(this, keys.call(this));
 }
 
-for (const method of [keys, entries])
-  Object.defineProperty(BpfMap.prototype, method.name, { value: method, writable: true, configurable: true });
+define(BpfMap, keys);
+define(BpfMap, entries);
+
+function define(type, method) {
+  Object.defineProperty(type.prototype, method.name, { value: method, writable: true, configurable: true });
+}

@@ -8,11 +8,12 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-# A package, and the command or file that shows on other distributions that its like is there.
+# A package, and the command, file or library that shows on other distributions that its like is there.
 run_needs='
 clang            clang
 llvm             llvm-strip
 libbpf-dev       /usr/include/bpf/bpf_helpers.h
+libpcap0.8       libpcap.so
 libelf-dev       /usr/include/libelf.h
 zlib1g-dev       /usr/include/zlib.h
 g++              g++
@@ -32,11 +33,16 @@ ethtool          ethtool
 nftables         nft
 iptables         iptables
 tcpdump          tcpdump
+tshark           tshark
 iputils-ping     ping
 iputils-arping   arping
 netcat-openbsd   nc
 python3-scapy    /usr/lib/python3/dist-packages/scapy/__init__.py
 jq               jq
+man-db           man
+mandoc           mandoc
+zsh              zsh
+fish             fish
 '
 
 case ${1:-} in
@@ -66,9 +72,13 @@ missing=()
 while read -r package sign; do
     [ -n "$package" ] || continue
     if debian; then
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+        # libraries whose time_t became longer have another name, and provide the former one
+        [[ $(dpkg-query -W -f '${db:Status-Status} ' "$package" "${package}t64" 2>/dev/null) =~ ^installed\ |\ installed\  ]] ||
+            missing+=("$package")
     elif [[ $sign = /* ]]; then
         [ -e "$sign" ] || missing+=("$package")
+    elif [[ $sign = *.so ]]; then
+        [[ $(ldconfig -p) = *"$sign"* ]] || missing+=("$package")
     else
         command -v "$sign" >/dev/null || missing+=("$package")
     fi

@@ -23,15 +23,18 @@ import { parseArgs } from 'node:util';
 
 /**
  * @typedef {import('./test-reporter.mjs').Report} Report
- * @typedef {{ folder: string, options: string[] }} Suite
+ * @typedef {{ folder: string, options: string[], files?: readonly string[] }} Suite `files`: or what their names hold
  * @typedef {{ code: number, seconds: number }} Ended
- * @typedef {{ name: string, report?: Report, seconds: number }} Result
+ * @typedef {{ name: string, report?: Report, seconds: number, unsteady?: Report['failed'] }} Result
+ *   unsteady: failed in a first run, and passed in a second
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const reports = join(root, 'build/test');
-/** Seconds for the suites of one virtual machine; a run takes two to three minutes. */
-const VM_TIMEOUT = 1200;
+/** Seconds for the suites of one virtual machine; a run takes eight to twelve minutes. */
+const VM_TIMEOUT = 1800;
+/** run.sh: the machine ended without the command's exit code. */
+const MACHINE_LOST = 125;
 const CHECKS = ['types', 'lint', 'format', 'generated'];
 
 const { values: options } = parseArgs({
@@ -66,6 +69,7 @@ const vitest = (report, suite) => [
   join(root, 'node_modules/vitest/vitest.mjs'),
   'run',
   ...suite.options,
+  ...(suite.files ?? []),
   '--reporter=default',
   `--reporter=${join(root, 'scripts/test-reporter.mjs')}`,
 ];
@@ -75,6 +79,24 @@ const NATIVE = { folder: 'native', options: [] };
 /** Those of its files whose results depend on the kernel; wrong arguments and damaged objects are the same everywhere. */
 const NATIVE_IN_MACHINE = ['attach', 'bpf-map', 'kallsyms', 'kernel-btf', 'lifetime', 'ring-buffer-reader'];
 const KERNEL = { folder: '.', options: ['--project', 'kernel'] };
+/**
+ * Left out in machines: each of these tests starts the program anew, which costs seconds when it is emulated. There
+ * modes.test.ts plays all modes at once, and repro.test.ts all cases.
+ */
+const TOO_SLOW_IN_MACHINE = ['modes-*', 'repro-session', 'filter-differential', 'filter-metadata', 'filters'];
+/** The one machine that tries filter expressions, on devices that this one may lack: a start for each takes two minutes. */
+const EXPRESSIONS_ON = '6.12';
+
+/** Without kprobe.multi the whole default set takes most of a minute to attach and to detach when it is emulated. */
+const SLOW_TO_ATTACH = ['5.10', '6.1'];
+
+/** @param {string} series */
+const excluded = (series) =>
+  [
+    ...TOO_SLOW_IN_MACHINE,
+    ...(series === EXPRESSIONS_ON ? [] : ['packet-filters']),
+    ...(SLOW_TO_ATTACH.includes(series) ? ['library-example'] : []),
+  ].map((name) => `--exclude=test/kernel/${name}.test.ts`);
 /** One process for all files of a suite: starting one takes 4 seconds on an emulated machine. */
 const ONE_PROCESS = ['--poolOptions.forks.singleFork', '--isolate=false'];
 
@@ -145,54 +167,89 @@ async function runHere(name, suite) {
   return judge(name, file, await run(vitest(file, suite)));
 }
 
+/** @typedef {{ name: string, file: string, suite: Suite }} MachineSuite a suite, and the file of its report */
+
 /**
- * Both suites in one machine: booting costs more than some tests.
+ * Suites in one machine: booting costs more than some tests.
  * @param {string} series
+ * @param {string} folder what the machine can write to
+ * @param {MachineSuite[]} suites
  */
+async function boot(series, folder, suites) {
+  const script = suites.map(({ file, suite }) => `env ${vitest(file, suite).join(' ')} || code=$?`).join('\n');
+  const started = join(folder, 'started');
+  for (const file of [started, ...suites.map((one) => one.file)]) rmSync(file, { force: true });
+  const words = [series, '--timeout', String(VM_TIMEOUT), '--results', folder, '--'];
+  const command = ['sh', '-c', `: >${started}\ncode=0\n${script}\nexit $code`];
+  const ended = await run(
+    [join(root, 'scripts/vm/run.sh'), ...words, ...command],
+    jobs > 1 ? `[${series}] ` : undefined,
+  );
+  return { ended, isLost: ended.code !== 0 && (!existsSync(started) || ended.code === MACHINE_LOST) };
+}
+
+/** @param {string} series */
 async function runInMachine(series) {
   heading(`Linux ${series}`);
   const folder = join(reports, `linux-${series}`);
   mkdirSync(folder, { recursive: true });
+  /** @type {MachineSuite[]} */
   const suites = [
     {
       name: `native on ${series}`,
       file: join(folder, 'native.json'),
-      suite: { ...NATIVE, options: [...NATIVE_IN_MACHINE, ...ONE_PROCESS] },
+      suite: { ...NATIVE, options: ONE_PROCESS, files: NATIVE_IN_MACHINE },
     },
     {
       name: `kernel on ${series}`,
       file: join(folder, 'kernel.json'),
-      suite: { ...KERNEL, options: [...KERNEL.options, ...ONE_PROCESS] },
+      suite: { ...KERNEL, options: [...KERNEL.options, ...excluded(series), ...ONE_PROCESS] },
     },
   ];
-  const script = suites.map(({ file, suite }) => `env ${vitest(file, suite).join(' ')} || code=$?`).join('\n');
-  const started = join(folder, 'started');
-  rmSync(started, { force: true });
-  const boot = () =>
-    run(
-      [
-        join(root, 'scripts/vm/run.sh'),
-        series,
-        '--timeout',
-        String(VM_TIMEOUT),
-        '--results',
-        folder,
-        '--',
-        ...['sh', '-c', `: >${started}\ncode=0\n${script}\nexit $code`],
-      ],
-      jobs > 1 ? `[${series}] ` : undefined,
-    );
-  let ended = await boot();
-  if (ended.code !== 0 && !existsSync(started)) {
-    // seen once: the emulated kernel panicked while it booted
-    console.log(`Linux ${series} did not boot (exit code ${ended.code}): once more`);
-    ended = await boot();
+  let { ended, isLost } = await boot(series, folder, suites);
+  if (isLost) {
+    // seen: an emulated kernel panicked while it booted, and one (int3) when a tracepoint patched code that the other CPU ran
+    console.log(`Linux ${series} did not boot, or panicked (exit code ${ended.code}): once more`);
+    ({ ended } = await boot(series, folder, suites));
   }
   // The exit code is for both: it says something about a suite only where a report is missing.
-  return suites.map(({ name, file }) => {
-    const failed = suites.some((other) => (readReport(other.file)?.failed.length ?? 1) > 0);
-    return judge(name, file, { ...ended, code: failed && readReport(file) ? 0 : ended.code });
-  });
+  const failed = suites.some(({ file }) => (readReport(file)?.failed.length ?? 1) > 0);
+  const results = [];
+  for (const suite of suites) {
+    const result = judge(suite.name, suite.file, { ...ended, code: failed && readReport(suite.file) ? 0 : ended.code });
+    results.push(await failedOnceMore(series, folder, suite, result));
+  }
+  return results;
+}
+
+/**
+ * An emulated machine stands still now and then, which a test may take for the kernel's doing. So files with a failed test
+ * have one more run in a machine of their own, which counts; what passed only then is told.
+ * @param {string} series
+ * @param {string} folder
+ * @param {MachineSuite} machineSuite
+ * @param {Result} result
+ * @returns {Promise<Result>}
+ */
+async function failedOnceMore(series, folder, { name, suite }, result) {
+  const { report } = result;
+  const files = new Set(report?.failed.map((item) => item.name.split(' > ')[0] ?? ''));
+  if (!report || files.size === 0 || [...files].some((file) => !file.endsWith('.test.ts'))) return result;
+  for (const item of report.failed) console.log(`failed on ${series}, once more: ${item.name}: ${item.reason}`);
+  const file = join(folder, 'again.json');
+  const { ended } = await boot(series, folder, [{ name, file, suite: { ...suite, files: [...files] } }]);
+  const again = judge(name, file, ended);
+  const failures = again.report?.failed ?? [];
+  return {
+    name,
+    seconds: result.seconds + ended.seconds,
+    report: {
+      passed: report.passed + report.failed.length - failures.length,
+      failed: failures,
+      skipped: report.skipped,
+    },
+    unsteady: report.failed.filter((item) => !failures.some((other) => other.name === item.name)),
+  };
 }
 
 /**
@@ -216,8 +273,9 @@ function summarize(results) {
   /** @type {Map<string, Map<string, string[]>>} reason -> test -> suites */
   const skips = new Map();
   const failures = [];
+  const unsteady = [];
   heading('summary');
-  for (const { name, report, seconds } of results) {
+  for (const { name, report, seconds, unsteady: steadied = [] } of results) {
     if (!report) continue;
     passed += report.passed;
     failed += report.failed.length;
@@ -225,6 +283,7 @@ function summarize(results) {
     const counts = `${report.passed} passed, ${report.failed.length} failed, ${report.skipped.length} skipped`;
     console.log(`${name.padEnd(20)} ${counts} (${seconds.toFixed(0)} s)`);
     for (const item of report.failed) failures.push(`  ${name}: ${item.name}: ${item.reason}`);
+    for (const item of steadied) unsteady.push(`  ${name}: ${item.name}: ${item.reason}`);
     for (const item of report.skipped) {
       const tests = skips.get(item.reason) ?? new Map();
       skips.set(item.reason, tests.set(item.name, [...(tests.get(item.name) ?? []), name]));
@@ -235,6 +294,7 @@ function summarize(results) {
     console.log(`  ${reason}`);
     for (const [test, suites] of tests) console.log(`    ${test} (${suites.join(', ')})`);
   }
+  if (unsteady.length > 0) console.log(`\nPassed in a second run only:\n${unsteady.join('\n')}`);
   if (failures.length > 0) console.log(`\nFailed:\n${failures.join('\n')}`);
   const line = `${passed} passed, ${failed} failed, ${skipped} skipped`;
   if (options.summary) writeFileSync(options.summary, `${line}\n`);

@@ -28,7 +28,8 @@ starts() { # NETTRACE
 
 npm pack --silent --ignore-scripts --pack-destination "$work" >"$work/packed"
 tarball=$work/$(tail -n 1 "$work/packed")
-for file in dist/bpf/nettrace.{x86_64,arm64}.bpf.o native/build/bpf_loader.node native/index.js dist/index.d.ts LICENSE; do
+for file in dist/bpf/{nettrace.{x86_64,arm64},taker}.bpf.o dist/repro/index.js native/build/bpf_loader.node native/index.js dist/index.d.ts LICENSE \
+    man/nettrace.1 completions/{nettrace.bash,_nettrace,nettrace.fish}; do
     tar -tzf "$tarball" | grep -x "package/$file" >/dev/null || {
         echo "test-package: $file is not in the package" >&2
         exit 1
@@ -41,6 +42,18 @@ starts "$work/project/node_modules/.bin/nettrace"
 
 make -s install DESTDIR="$work/root" PREFIX=/usr/local
 starts "$work/root/usr/local/bin/nettrace"
+share=$work/root/usr/local/share
+for file in man/man1/nettrace.1 bash-completion/completions/nettrace zsh/site-functions/_nettrace \
+    fish/vendor_completions.d/nettrace.fish; do
+    [ -s "$share/$file" ] || {
+        echo "test-package: make install does not install $file" >&2
+        exit 1
+    }
+done
 make -s uninstall DESTDIR="$work/root" PREFIX=/usr/local
-[ ! -e "$work/root/usr/local/bin/nettrace" ] && [ ! -e "$work/root/usr/local/lib/nettrace" ]
+left=$(find "$work/root" ! -type d)
+[ -z "$left" ] && [ ! -e "$work/root/usr/local/lib/nettrace" ] || {
+    echo "test-package: make uninstall leaves $left" >&2
+    exit 1
+}
 echo "the package and make install give a nettrace $version that runs"

@@ -1,7 +1,9 @@
+import { readdirSync } from 'node:fs';
 import { parseAddress } from './decode/addresses.js';
 import { parseTcpFlags } from './decode/names.js';
 import { UsageError } from './errors.js';
-import { BACKENDS, type Backend } from './load/backends.js';
+import { BACKENDS, type Backend } from './load/backend-names.js';
+import { checkMode, type Mode } from './modes.js';
 
 /** An address with its prefix length in bits. */
 export interface Net {
@@ -20,6 +22,12 @@ export type FilterProto = (typeof FILTER_PROTOS)[number];
 
 /** What to trace. All conditions that are given must hold; within a list one is enough. */
 export interface TraceOptions {
+  /** A filter expression of pcap-filter(7); for names of hosts libpcap may ask a resolver. */
+  expression?: string;
+  /** The same, on the packet inside of a VXLAN, Geneve, GRE, IPIP, SIT or IPv6-in-IPv6 tunnel's. */
+  filterTunnel?: string;
+  /** An expression on fields of the kernel's struct sk_buff, such as `mark == 0x10 && dev.name == "eth0"`. */
+  filterMeta?: string;
   /** IPv4 or IPv6 addresses, or CIDR: of the source, of the destination, of either. */
   saddr?: readonly string[];
   daddr?: readonly string[];
@@ -33,21 +41,55 @@ export interface TraceOptions {
   tcpFlags?: readonly string[];
   /** Length of the skb in bytes: `1400` or `100-200`. */
   pktLen?: string;
-  /** Inode of a network namespace, a path to one, or a name below /run/netns. */
-  netns?: string;
+  /**
+   * Inode of a network namespace, a path to one, or a name below /run/netns. With a list one of them is enough, and the run
+   * takes more while it is running (`TraceRun.addNamespace`): an empty list matches nothing until then.
+   */
+  netns?: string | readonly string[];
   /** The network namespace of this process. */
   netnsCurrent?: boolean;
   ifname?: string;
-  /** Packets that this process had at hand when they were first seen; for arriving packets that is any process. */
+  /** Packets of sockets that this process owns: by its id, by its name (of the main thread, at most 15 bytes). */
   pid?: number;
+  comm?: string;
+  /** What is reported (default `life`: the whole way of each packet). */
+  mode?: Mode;
   /** Groups, functions, globs, or `all`; without any the default set. */
   trace?: readonly string[];
+  /** Functions and groups, as in `trace`: leave them out; print their call stacks; begin traces only there; end them there. */
+  traceExclude?: readonly string[];
+  traceStack?: readonly string[];
+  traceMatcher?: readonly string[];
+  traceFree?: readonly string[];
+  /** Clones and copies do not join the trace of their parent. */
+  traceNoclone?: boolean;
+  /** Only packets that took so long, in microseconds. */
+  minLatency?: number;
+  /** Take the time up to the free, not to the last function before it. */
+  latencyFree?: boolean;
+  /** Only sockets whose smoothed, or smallest, round-trip time is at least this, in milliseconds. */
+  filterSrtt?: number;
+  filterMinrtt?: number;
+  /** The functions that are registered at each netfilter hook. */
+  hooks?: boolean;
+  /** Report at the end which counters moved, by which traces, and which sockets of traced connections are left. */
+  counters?: boolean;
+  /** Report frees through kfree_skb that are no loss too (mode `drop` and `monitor`). */
+  dropAll?: boolean;
+  /** At most so many events, or new traces, a second. */
+  rateLimit?: number;
+  /** Try even where a check says that it cannot work. */
+  force?: boolean;
+  /** File with the BTF of the running kernel, where the kernel does not give it. */
+  btfPath?: string;
   /** End after so many traces. */
   count?: number;
   /** Read interface, netns, process, mark and TCP options at every event (default true). */
   detail?: boolean;
   /** Return values of all functions. */
   ret?: boolean;
+  /** Report at the end what became of each TCP connection, as records of their own. */
+  explain?: boolean;
   /** Use this backend only. */
   backend?: Backend;
   /** Size of the ring buffer in bytes, a power of two of at least one page (default 8 MiB). */
@@ -71,6 +113,7 @@ export interface Filter {
   pktLen: PortRange | undefined;
   ifname: string | undefined;
   pid: number | undefined;
+  comm: string | undefined;
 }
 
 export const LIMITS = { nets: 8, portRanges: 16, flagSets: 8 } as const;
@@ -131,11 +174,24 @@ export function parseFilter(options: TraceOptions): Filter {
     ['pid', options.pid],
     ['count', options.count],
     ['age', options.ageMs],
+    ['rate limit', options.rateLimit],
   ] as const) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= 2 ** 31 - 1)) {
       throw new UsageError(`${what} must be a whole number from 1 to ${2 ** 31 - 1}, not '${value}'`);
     }
   }
+  for (const [what, value] of [
+    ['minimum latency', options.minLatency],
+    ['minimum smoothed RTT', options.filterSrtt],
+    ['minimum RTT', options.filterMinrtt],
+  ] as const) {
+    if (value !== undefined && !(value >= 0 && value <= 2 ** 31 / 1000))
+      throw new UsageError(`${what} must be a number from 0 to ${Math.floor(2 ** 31 / 1000)}, not '${value}'`);
+  }
+  if (options.comm !== undefined && (options.comm.length === 0 || Buffer.byteLength(options.comm) > 15)) {
+    throw new UsageError(`names of processes have 1 to 15 bytes, not '${options.comm}'`);
+  }
+  checkMode(options.mode ?? 'life', options);
   checkBuffer(options.bufferBytes);
   const filter: Filter = {
     saddr: nets(options.saddr, 'source address'),
@@ -153,10 +209,30 @@ export function parseFilter(options: TraceOptions): Filter {
     pktLen: options.pktLen === undefined ? undefined : parseRange(options.pktLen, 'packet length', 2 ** 32 - 1),
     ifname: options.ifname,
     pid: options.pid,
+    comm: options.comm,
   };
   if (filter.pktLen?.high === 0) throw new UsageError(`packet length must be at least 1, not '${options.pktLen}'`);
   checkContradictions(filter);
   return filter;
+}
+
+/** Throws UsageError for an interface that is not there. */
+export function checkInterface(filter: Filter, otherNetns: boolean): void {
+  const { ifname } = filter;
+  // in another namespace the name cannot be looked up from here
+  if (ifname === undefined || otherNetns || interfaceExists(ifname)) return;
+  throw new UsageError(`there is no interface '${ifname}' in this network namespace`, {
+    advice: 'ip link lists them; for an interface of another namespace give --netns too',
+  });
+}
+
+/** networkInterfaces() of node:os leaves out interfaces without an address. */
+function interfaceExists(name: string): boolean {
+  try {
+    return readdirSync('/sys/class/net').includes(name);
+  } catch {
+    return true; // without sysfs it cannot be said
+  }
 }
 
 /** A filter that no packet can match is a mistake, not a wish. */

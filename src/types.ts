@@ -1,7 +1,15 @@
 /**
- * What a trace is: the public types of the library, and the source of schema/trace.schema.json.
+ * What a trace is: the public types of the library, and the source of schema/output.schema.json.
  * 64-bit values that a double cannot hold are strings. Fields are added, never renamed, within one version.
  */
+
+import type { ConnectionOmission, ConnectionRecord } from './connection-types.js';
+import type { Leftovers } from './connections/types.js';
+import type { CountersRecord } from './counters/types.js';
+
+export type * from './connection-types.js';
+export type * from './connections/types.js';
+export type * from './counters/types.js';
 
 export type NoteLevel = 'info' | 'warning' | 'error';
 
@@ -11,6 +19,17 @@ export interface Note {
   text: string;
   /** What to do about it. */
   advice?: string;
+  /** What it means, as a word of docs/verdicts.md. */
+  cause?: string;
+  /** What the advice is about, as it was when the note was made; absent where it could not be read. */
+  values?: NamedValue[];
+}
+
+/** A setting or a counter of the machine or of the packet's network namespace. */
+export interface NamedValue {
+  /** A sysctl such as net.core.somaxconn, or a counter such as TcpExtListenOverflows. */
+  name: string;
+  value: string;
 }
 
 /** Addresses and ports of a packet. Ports only with TCP and UDP. */
@@ -63,6 +82,8 @@ export interface DropInfo {
   location: string;
   /** By this kernel's own name without SKB_DROP_REASON_; absent where this kernel gives none. */
   reason?: string;
+  /** Why this free is no loss: the packet did its work; absent where it is one. */
+  noLoss?: string;
 }
 
 export interface NetfilterInfo {
@@ -72,6 +93,26 @@ export interface NetfilterInfo {
   hook?: string;
   table?: string;
   chain?: string;
+  /** The rule that fits, where the kernel tells: where nftables traces the packet (meta nftrace set 1). */
+  rule?: NftRule;
+  /**
+   * Where the chain dropped the packet and the kernel did not tell which rule it was: those that may have been, as they
+   * were listed just after. Where it is one, no other of this table drops what comes through this chain.
+   */
+  suspects?: NftRule[];
+  /** With --hooks: the functions that are registered at this hook. */
+  hooks?: HookFunction[];
+}
+
+/** A rule of nftables, or the policy of a chain. */
+export interface NftRule {
+  /** Absent for a policy. */
+  handle?: number;
+  /** NF_DROP and the like, or NFT_JUMP and the like, where the kernel tells. */
+  verdict?: string;
+  /** Where the rule could be listed: its chain, and its text as `nft -a list` has it. */
+  chain?: string;
+  text?: string;
 }
 
 export interface SocketInfo {
@@ -81,8 +122,50 @@ export interface SocketInfo {
   newState?: string;
   /** Why the kernel sends a reset, by its own name without SK_RST_REASON_. */
   resetReason?: string;
-  /** The newest timestamp of the peer that the request remembers: an older one is refused by PAWS. */
+  /** The newest timestamp of the peer that the socket or request remembers: an older one is refused by PAWS. */
   tsRecent?: number;
+  /** Seconds since that was remembered; of a request an estimate, as the kernel makes it. */
+  tsRecentAge?: number;
+  /** The next sequence number that is expected. */
+  rcvNxt?: number;
+  /** The receive window that sequence numbers are held against: its first one, and the one after its last. */
+  windowStart?: number;
+  windowEnd?: number;
+  /** Up to here the application has read. */
+  copiedSeq?: number;
+  /** Of a request: is it still there after the function? It is not where it became a socket or an RST ended it. */
+  requestLeft?: boolean;
+  /** Connections that wait for accept, and how many may (listening sockets). */
+  acceptQueue?: number;
+  acceptLimit?: number;
+  /** Handshakes that wait for their last ACK, before and after the function (listening sockets). */
+  synQueue?: number;
+  synQueueAfter?: number;
+  /** net.ipv4.tcp_max_syn_backlog and net.ipv4.tcp_syncookies as the listener had them. */
+  maxSynBacklog?: number;
+  syncookies?: number;
+}
+
+/** The process that owns a socket. */
+export interface Owner {
+  pid: number;
+  /** Name of its main thread, at most 15 bytes. */
+  comm: string;
+}
+
+/** One frame of a call stack, the innermost first. */
+export interface StackFrame {
+  /** 16 hexadecimal digits. */
+  address: string;
+  /** symbol+0xoffset, with [module] where it is in one. */
+  symbol: string;
+}
+
+/** A netfilter hook function, in the order in which the hook calls them. */
+export interface HookFunction {
+  name: string;
+  /** It returned the verdict. */
+  blamed?: boolean;
 }
 
 /** One place that the packet passed. */
@@ -101,6 +184,8 @@ export interface TraceEvent {
   /** Process that was running; for packets that arrive this is any process. */
   pid?: number;
   comm?: string;
+  /** Process that owns the packet's socket; absent where none is known. */
+  owner?: Owner;
   mark?: number;
   /** Length of the skb in bytes, at this place. */
   len?: number;
@@ -120,24 +205,32 @@ export interface TraceEvent {
   /** Return value where it was asked for or means something; a string where a double cannot hold it. */
   ret?: number | string;
   drop?: DropInfo;
+  /** With --trace-stack. */
+  stack?: StackFrame[];
   notes: Note[];
 }
 
 export type Proto = 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'arp' | 'ip' | 'ipv6' | 'unknown';
 
 /**
- * delivered: taken by a socket or a packet socket; sent: handed to a driver and freed there; dropped: freed as dropped;
- * freed: freed normally, without a sign of either; open: not freed when the trace was closed.
+ * delivered: taken by a socket here, by a packet socket, or by a protocol of the kernel; sent: handed to a driver;
+ * forwarded: came in by one interface and went out by another; dropped: lost, or refused without an answer to its sender
+ * but an ACK; rejected: not taken, and answered with RST, ICMP error or SYN cookie; worked: it had done its work here, or
+ * there was none for it, and was freed (also where the kernel frees it as dropped); merged: it went into another packet;
+ * unknown: what was seen does not tell.
  */
-export type Outcome = 'delivered' | 'sent' | 'dropped' | 'freed' | 'open';
+export type Outcome = 'delivered' | 'sent' | 'forwarded' | 'dropped' | 'rejected' | 'worked' | 'merged' | 'unknown';
 
 export interface Verdict {
   outcome: Outcome;
-  /** Stable word for scripts: the drop reason in lower case, or what the notes say. */
+  /** Stable word for scripts, of the list in docs/verdicts.md. */
   cause: string;
+  /** What else holds, words of the same list: nat-rewritten, retransmission, gso-split ... */
+  facts: string[];
+  /** One sentence for people. */
   text: string;
   advice: string[];
-  /** The events that say so: `function: note`. */
+  /** What says so: `function: what it did or saw`, with the numbers. */
   evidence: string[];
 }
 
@@ -145,6 +238,7 @@ export interface Verdict {
 export interface SkbTrace {
   /** Version of this format. */
   v: 1;
+  type: 'trace';
   /** Unique among the traces of this run of the machine: a 64-bit number in hexadecimal. */
   id: string;
   /** Addresses of the skbs, in order of appearance, 16 hexadecimal digits each. */
@@ -166,3 +260,123 @@ export interface SkbTrace {
   events: TraceEvent[];
   verdict: Verdict;
 }
+
+/** One hit of a probe by itself: --basic, --drop and --monitor. */
+export interface PacketEvent {
+  v: 1;
+  type: 'packet';
+  mode: 'basic' | 'drop' | 'monitor';
+  /** Address of the skb, 16 hexadecimal digits; absent where the event carries none. */
+  skbAddress?: string;
+  proto: Proto;
+  tuple?: Tuple;
+  /** As in SkbTrace. */
+  date: string;
+  event: TraceEvent;
+}
+
+/** What a socket is doing. Local address and port are the tuple's `saddr` and `sport`. */
+export interface SocketDetails {
+  /** TCP state by the kernel's name without TCP_. */
+  state: string;
+  /** Congestion state, such as CA_Open. */
+  caState?: string;
+  packetsOut?: number;
+  retransOut?: number;
+  /** Oldest sequence number that is not acknowledged (snd_una). */
+  unacked?: number;
+  /** Bytes queued to be sent, and received. */
+  wmem?: number;
+  rmem?: number;
+  /** The pending timer and what is left of its time in seconds. */
+  timer?: { kind: string; left: number };
+  /** Connections that wait for accept, and how many may (listening sockets). */
+  acceptQueue?: number;
+  acceptLimit?: number;
+}
+
+/** Something that happened to a socket: --sock, --rtt-detail, --monitor. */
+export interface SocketEvent {
+  v: 1;
+  type: 'socket';
+  mode: 'sock' | 'rtt' | 'monitor';
+  /** Seconds of the monotonic clock. */
+  t: number;
+  /** As in SkbTrace. */
+  date: string;
+  func: string;
+  stage: string;
+  cpu: number;
+  proto: Proto;
+  tuple: Tuple;
+  /** Inode of the network namespace. */
+  netns?: number;
+  owner?: Owner;
+  socket: SocketDetails;
+  /** Round-trip time of this acknowledgement, and the smallest of the last minutes, in microseconds. */
+  rtt?: { us: number; minUs: number };
+  stack?: StackFrame[];
+  notes: Note[];
+}
+
+/** How long a packet was on its way between two functions: --latency. */
+export interface LatencyEvent {
+  v: 1;
+  type: 'latency';
+  skbAddress: string;
+  proto: Proto;
+  tuple?: Tuple;
+  /** As in SkbTrace. */
+  date: string;
+  /** The hit at `to`. */
+  event: TraceEvent;
+  from: string;
+  to: string;
+  latencyUs: number;
+}
+
+/** A distribution, counted in the kernel since the start: --rtt, --latency-summary. */
+export interface Histogram {
+  v: 1;
+  type: 'histogram';
+  name: 'rtt' | 'latency';
+  unit: 'us';
+  /** Seconds of the monotonic clock. */
+  t: number;
+  date: string;
+  total: number;
+  /** Values from `low` up to but not including `high`; empty buckets behind the last value are left out. */
+  buckets: { low: number; high: number; count: number }[];
+}
+
+/** Hits of each function, counted in the kernel since the start: --func-stats. */
+export interface FunctionStats {
+  v: 1;
+  type: 'functions';
+  t: number;
+  date: string;
+  functions: { func: string; stage: string; hits: number }[];
+}
+
+/** Events that --rate-limit left out. */
+export interface Omission {
+  v: 1;
+  type: 'omitted';
+  t: number;
+  date: string;
+  count: number;
+}
+
+/** One line of the JSON output. */
+export type OutputRecord =
+  | SkbTrace
+  | ConnectionRecord
+  | ConnectionOmission
+  | PacketEvent
+  | SocketEvent
+  | LatencyEvent
+  | Histogram
+  | FunctionStats
+  | CountersRecord
+  | Leftovers
+  | Omission;

@@ -3,13 +3,18 @@
 
 #include <napi.h>
 
+#include <memory>
 #include <utility>
 
 #include "Failure.h"
 
+class SocketWaits;
+
 struct AddonData {
     Napi::FunctionReference bpfError;
-    Napi::FunctionReference bpfObject, bpfMap, link, ringBufferReader, kernelBtf, kallsyms;
+    Napi::FunctionReference bpfObject, bpfMap, link, ringBufferReader, kernelBtf, kallsyms, netnsSocket;
+    /** Null until the first socket is opened. */
+    std::shared_ptr<SocketWaits> socketWaits;
     /** What the constructor that is running now is to wrap. Null when JavaScript calls `new`, which is refused. */
     void* pending = nullptr;
 

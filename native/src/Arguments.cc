@@ -64,6 +64,19 @@ uint32_t Integer(const Napi::Value& value, const char* what, uint32_t min, uint3
     return static_cast<uint32_t>(number);
 }
 
+uint32_t Bits32(const Napi::Value& value, const char* what) {
+    double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+    if (!(number >= INT32_MIN && number <= UINT32_MAX) || number != std::floor(number))
+        Expected(value, what, "a whole number of 32 bits");
+    return static_cast<uint32_t>(static_cast<int64_t>(number));
+}
+
+std::string AbsolutePath(const Napi::Value& value, const char* what) {
+    std::string path = String(value, what);
+    if (path.empty() || path[0] != '/') Reject(value.Env(), std::string(what) + " must be an absolute path");
+    return path;
+}
+
 uint64_t Unsigned64(const Napi::Value& value, const char* what) {
     bool lossless = false;
     uint64_t number = value.IsBigInt() ? value.As<Napi::BigInt>().Uint64Value(&lossless) : 0;

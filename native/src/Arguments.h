@@ -24,6 +24,10 @@ std::string String(const Napi::Value& value, const char* what);
 bool Boolean(const Napi::Value& value, const char* what);
 /** A whole number from `min` to `max`. */
 uint32_t Integer(const Napi::Value& value, const char* what, uint32_t min = 0, uint32_t max = UINT32_MAX);
+/** A whole number that 32 bits hold, signed or not, as those bits. */
+uint32_t Bits32(const Napi::Value& value, const char* what);
+/** A path that starts with a slash. */
+std::string AbsolutePath(const Napi::Value& value, const char* what);
 /** A bigint from 0 to 2^64 - 1. */
 uint64_t Unsigned64(const Napi::Value& value, const char* what);
 /** A Uint8Array (or Buffer); points into JavaScript's memory. */

@@ -14,6 +14,14 @@ namespace {
 
 constexpr char kKprobePmu[] = "/sys/bus/event_source/devices/kprobe";
 
+// union bpf_attr's `raw_tracepoint`; libbpf 1.1 and the headers of its time do not know the cookie.
+struct RawTracepointAttr {
+    uint64_t name;
+    uint32_t programFd;
+    uint32_t padding;
+    uint64_t cookie;
+};
+
 bool ReadWord(const std::string& path, std::string& word) {
     std::ifstream file(path);
     return static_cast<bool>(file >> word);
@@ -117,10 +125,16 @@ Attachment AttachKprobeMulti(int programFd, const KprobeMultiTarget& target) {
     return Attachment(std::move(link));
 }
 
-Attachment AttachRawTracepoint(int programFd, const std::string& name) {
-    UniqueFd link(bpf_raw_tracepoint_open(name.c_str(), programFd));
-    if (!link) throw Failure(errno, "attach raw tracepoint", name);
-    return Attachment(std::move(link));
+Attachment AttachRawTracepoint(int programFd, const std::string& name, uint64_t cookie) {
+    RawTracepointAttr attr = {};
+    attr.name = reinterpret_cast<uint64_t>(name.c_str());
+    attr.programFd = static_cast<uint32_t>(programFd);
+    attr.cookie = cookie;
+    UniqueFd link(static_cast<int>(syscall(__NR_bpf, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr))));
+    if (link) return Attachment(std::move(link));
+    // An older kernel refuses an attribute whose rest, of which it knows nothing, is not zero.
+    const char* words = cookie != 0 && errno == EINVAL ? "cookies need a kernel from 6.10 on" : "";
+    throw Failure(errno, "attach raw tracepoint", name, words);
 }
 
 Attachment AttachTracing(int programFd, uint32_t attachType, const std::string& target, uint64_t cookie) {

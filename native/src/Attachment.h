@@ -51,6 +51,6 @@ struct KprobeMultiTarget {
 Attachment AttachKprobe(int programFd, const KprobeTarget& target);
 Attachment AttachKprobeMulti(int programFd, const KprobeMultiTarget& target);
 Attachment AttachTracepoint(int programFd, const std::string& category, const std::string& name, uint64_t cookie);
-Attachment AttachRawTracepoint(int programFd, const std::string& name);
+Attachment AttachRawTracepoint(int programFd, const std::string& name, uint64_t cookie);
 /** For programs that carry their target (fentry, fexit, tp_btf). */
 Attachment AttachTracing(int programFd, uint32_t attachType, const std::string& target, uint64_t cookie);

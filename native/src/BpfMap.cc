@@ -35,7 +35,7 @@ size_t ValueBytes(const bpf_map* map) {
 Napi::Function BpfMap::Define(Napi::Env env) {
     return DefineWrapped(env, {BindAccessor<&BpfMap::Info>("info"), BindMethod<&BpfMap::Lookup>("lookup"),
                                BindMethod<&BpfMap::Update>("update"), BindMethod<&BpfMap::Delete>("delete"),
-                               BindMethod<&BpfMap::NextKey>("nextKey")});
+                               BindMethod<&BpfMap::NextKey>("nextKey"), BindMethod<&BpfMap::Memory>("memory")});
 }
 
 BpfMap::BpfMap(const Napi::CallbackInfo& info)
@@ -128,5 +128,15 @@ Napi::Value BpfMap::NextKey(const Napi::CallbackInfo& info) {
         if (bpf_map_get_next_key(fd, key.data, next.Data()) == 0) return next;
         if (errno != ENOENT) Fail("list keys");
         return info.Env().Null();
+    });
+}
+
+Napi::Value BpfMap::Memory(const Napi::CallbackInfo& info) {
+    return Guarded(info.Env(), [&]() -> Napi::Value {
+        int fd = Fd("read memory");
+        // array_map_mmap() in kernel/bpf/arraymap.c: values stand one after the other, each padded to 8 bytes
+        size_t bytes = ((valueBytes_ + 7) & ~size_t{7}) * bpf_map__max_entries(state_.map);
+        if (!memory_) memory_ = std::make_unique<MapMemory>(fd, bytes, name_);
+        return Napi::Buffer<uint8_t>::Copy(info.Env(), memory_->Data(), memory_->Bytes());
     });
 }

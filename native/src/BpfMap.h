@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "Arguments.h"
+#include "MapMemory.h"
 #include "ObjectState.h"
 #include "Wrapped.h"
 
@@ -33,6 +34,9 @@ class BpfMap : public Wrapped<BpfMap> {
     /** The key after the given one, the first one for null, or null at the end. For keys() in index.js. */
     Napi::Value NextKey(const Napi::CallbackInfo& info);
 
+    /** A copy of all values, from memory that is shared with the kernel. */
+    Napi::Value Memory(const Napi::CallbackInfo& info);
+
     /** The map's descriptor; throws Failure where the object is closed. */
     int Fd(const char* operation) const;
     Bytes Key(const Napi::Value& value) const;
@@ -43,4 +47,6 @@ class BpfMap : public Wrapped<BpfMap> {
     size_t keyBytes_;
     /** Of all CPUs together. */
     size_t valueBytes_;
+    /** Made when it is first asked for. */
+    std::unique_ptr<MapMemory> memory_;
 };

@@ -10,6 +10,7 @@
 #include "BpfMap.h"
 #include "BtfFile.h"
 #include "LibbpfLog.h"
+#include "ProgramClone.h"
 
 namespace {
 
@@ -29,22 +30,30 @@ uint32_t AttachTypeNumber(const std::string& name) {
 }
 
 Napi::Function BpfObject::Define(Napi::Env env) {
-    return DefineWrapped(
-        env,
-        {BindAccessor<&BpfObject::Programs>("programs"), BindAccessor<&BpfObject::Maps>("maps"),
-         BindAccessor<&BpfObject::Loaded>("loaded"), BindMethod<&BpfObject::InitialData>("initialData"),
-         BindMethod<&BpfObject::SetInitialData>("setInitialData"), BindMethod<&BpfObject::SetAutoload>("setAutoload"),
-         BindMethod<&BpfObject::SetMaxEntries>("setMaxEntries"),
-         BindMethod<&BpfObject::SetExpectedAttachType>("setExpectedAttachType"), BindMethod<&BpfObject::Load>("load"),
-         BindMethod<&BpfObject::AttachKprobe>("attachKprobe"),
-         BindMethod<&BpfObject::AttachKprobeMulti>("attachKprobeMulti"),
-         BindMethod<&BpfObject::AttachTracing>("attachTracing"),
-         BindMethod<&BpfObject::AttachTracepoint>("attachTracepoint"),
-         BindMethod<&BpfObject::AttachRawTracepoint>("attachRawTracepoint"),
-         BindMethod<&BpfObject::AttachBtfTracepoint>("attachBtfTracepoint"), BindMethod<&BpfObject::Map>("map"),
-         BindMethod<&BpfObject::TestRun>("testRun"), BindMethod<&BpfObject::ProgramIds>("programIds"),
-         BindMethod<&BpfObject::Close>("close")},
-        {StaticMethod<&BpfObject::Open>("open", napi_default_method)});
+    return DefineWrapped(env,
+                         {BindAccessor<&BpfObject::Programs>("programs"),
+                          BindAccessor<&BpfObject::Maps>("maps"),
+                          BindAccessor<&BpfObject::Loaded>("loaded"),
+                          BindMethod<&BpfObject::InitialData>("initialData"),
+                          BindMethod<&BpfObject::SetInitialData>("setInitialData"),
+                          BindMethod<&BpfObject::SetAutoload>("setAutoload"),
+                          BindMethod<&BpfObject::SetMaxEntries>("setMaxEntries"),
+                          BindMethod<&BpfObject::SetExpectedAttachType>("setExpectedAttachType"),
+                          BindMethod<&BpfObject::SetKfuncCall>("setKfuncCall"),
+                          BindMethod<&BpfObject::ShareMaps>("shareMaps"),
+                          BindMethod<&BpfObject::Load>("load"),
+                          BindMethod<&BpfObject::AttachKprobe>("attachKprobe"),
+                          BindMethod<&BpfObject::AttachKprobeMulti>("attachKprobeMulti"),
+                          BindMethod<&BpfObject::AttachTracing>("attachTracing"),
+                          BindMethod<&BpfObject::AttachTracepoint>("attachTracepoint"),
+                          BindMethod<&BpfObject::AttachRawTracepoint>("attachRawTracepoint"),
+                          BindMethod<&BpfObject::AttachBtfTracepoint>("attachBtfTracepoint"),
+                          BindMethod<&BpfObject::Map>("map"),
+                          BindMethod<&BpfObject::TestRun>("testRun"),
+                          BindMethod<&BpfObject::ProgramIds>("programIds"),
+                          BindMethod<&BpfObject::ProgramFd>("programFd"),
+                          BindMethod<&BpfObject::Close>("close")},
+                         {StaticMethod<&BpfObject::Open>("open", napi_default_method)});
 }
 
 BpfObject::BpfObject(const Napi::CallbackInfo& info)
@@ -172,6 +181,31 @@ Napi::Value BpfObject::SetExpectedAttachType(const Napi::CallbackInfo& info) {
     });
 }
 
+Napi::Value BpfObject::SetKfuncCall(const Napi::CallbackInfo& info) {
+    std::string name = arguments::String(info[0], "program");
+    uint64_t magic = arguments::Unsigned64(info[1], "magic");
+    std::string function = arguments::String(info[2], "func");
+    return Guarded(info.Env(), [&]() -> Napi::Value {
+        const char* operation = "set kernel function";
+        bpf_program* program = state_->Program(state_->BeforeLoad(operation), operation, name);
+        auto id = BtfFile::Vmlinux()->Find(BTF_KIND_FUNC, function);
+        if (!id) throw Failure(EOPNOTSUPP, operation, function, "the kernel has no such function");
+        const bpf_insn* first = bpf_program__insns(program);
+        std::vector<bpf_insn> insns(first, first + bpf_program__insn_cnt(program));
+        if (PutKfuncCalls(insns, magic, *id) == 0)
+            throw Failure(ENOENT, operation, name, "the program does not load this magic value into r0");
+        LibbpfLog log;
+        Check(bpf_program__set_insns(program, insns.data(), insns.size()), operation, name, log);
+        return info.Env().Undefined();
+    });
+}
+
+Napi::Value BpfObject::ShareMaps(const Napi::CallbackInfo& info) {
+    State from = From(info[0], "from").Shared();
+    Guarded(info.Env(), [&] { state_->ShareMaps(*from); });
+    return info.Env().Undefined();
+}
+
 Napi::Value BpfObject::Load(const Napi::CallbackInfo& info) {
     Guarded(info.Env(), [&] { state_->Load(); });
     return info.Env().Undefined();
@@ -205,6 +239,12 @@ Napi::Value BpfObject::ProgramIds(const Napi::CallbackInfo& info) {
     Napi::Array list = Napi::Array::New(info.Env(), ids.size());
     for (uint32_t i = 0; i < ids.size(); i++) list[i] = ids[i];
     return list;
+}
+
+Napi::Value BpfObject::ProgramFd(const Napi::CallbackInfo& info) {
+    std::string name = arguments::String(info[0], "program");
+    int fd = Guarded(info.Env(), [&] { return bpf_program__fd(state_->LoadedProgram("look up", name)); });
+    return Napi::Number::New(info.Env(), fd);
 }
 
 Napi::Value BpfObject::Close(const Napi::CallbackInfo& info) {

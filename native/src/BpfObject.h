@@ -35,10 +35,13 @@ class BpfObject : public Wrapped<BpfObject> {
     Napi::Value SetAutoload(const Napi::CallbackInfo& info);
     Napi::Value SetMaxEntries(const Napi::CallbackInfo& info);
     Napi::Value SetExpectedAttachType(const Napi::CallbackInfo& info);
+    Napi::Value SetKfuncCall(const Napi::CallbackInfo& info);
+    Napi::Value ShareMaps(const Napi::CallbackInfo& info);
     Napi::Value Load(const Napi::CallbackInfo& info);
     Napi::Value Map(const Napi::CallbackInfo& info);
     Napi::Value TestRun(const Napi::CallbackInfo& info);
     Napi::Value ProgramIds(const Napi::CallbackInfo& info);
+    Napi::Value ProgramFd(const Napi::CallbackInfo& info);
     Napi::Value Close(const Napi::CallbackInfo& info);
 
     Napi::Value AttachKprobe(const Napi::CallbackInfo& info);

@@ -187,10 +187,12 @@ Napi::Value BpfObject::AttachTracepoint(const Napi::CallbackInfo& info) {
 Napi::Value BpfObject::AttachRawTracepoint(const Napi::CallbackInfo& info) {
     std::string program = arguments::String(info[0], "program");
     std::string name = arguments::String(info[1], "name");
-    Immediates immediates = ReadImmediates(arguments::Options(info[2], "options"));
+    Napi::Object options = arguments::Options(info[2], "options");
+    uint64_t cookie = arguments::Unsigned64(options, "cookie", 0);
+    Immediates immediates = ReadImmediates(options);
     return Attach(
         info.Env(), program, immediates, [] { return ProgramShape{BPF_PROG_TYPE_RAW_TRACEPOINT}; },
-        [&](int fd, const ProgramShape&) { return ::AttachRawTracepoint(fd, name); });
+        [&](int fd, const ProgramShape&) { return ::AttachRawTracepoint(fd, name, cookie); });
 }
 
 Napi::Value BpfObject::AttachBtfTracepoint(const Napi::CallbackInfo& info) {

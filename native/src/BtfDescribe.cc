@@ -97,7 +97,8 @@ std::optional<MemberText> FindNested(const BtfFile& file, const btf_type* struct
         uint32_t offset = base + btf_member_bit_offset(structType, static_cast<uint32_t>(i));
         std::string_view memberName = file.Name(members[i].name_off);
         if (memberName == name)
-            return MemberText{std::string(name), offset, BitSize(file, structType, i), TypeText(file, members[i].type)};
+            return MemberText{std::string(name), offset, BitSize(file, structType, i), TypeText(file, members[i].type),
+                              members[i].type};
         if (!memberName.empty()) continue;
         const btf_type* nested = file.Strip(members[i].type);
         if (!nested || !btf_is_composite(nested)) continue;
@@ -174,13 +175,55 @@ std::vector<MemberText> DescribeMembers(const BtfFile& file, const btf_type* str
     for (int i = 0; i < btf_vlen(structType); i++) {
         const btf_member& member = btf_members(structType)[i];
         members.push_back({file.Name(member.name_off), btf_member_bit_offset(structType, static_cast<uint32_t>(i)),
-                           BitSize(file, structType, i), TypeText(file, member.type)});
+                           BitSize(file, structType, i), TypeText(file, member.type), member.type});
     }
     return members;
 }
 
 std::optional<MemberText> FindMember(const BtfFile& file, const btf_type* structType, std::string_view name) {
     return name.empty() ? std::nullopt : FindNested(file, structType, name, 0, 0);
+}
+
+namespace {
+
+// What a pointer leads to or an array holds; puts a composite's id into `composite`.
+const char* ElementKind(const BtfFile& file, uint32_t id, uint32_t& composite) {
+    uint32_t strippedId = 0;
+    const btf_type* type = file.Strip(id, &strippedId);
+    if (type && btf_is_composite(type)) {
+        composite = strippedId;
+        return "composite";
+    }
+    return type && btf_is_int(type) && type->size == 1 ? "character" : "other";
+}
+
+}  // namespace
+
+std::optional<FieldText> DescribeField(const BtfFile& file, const btf_type* structType, std::string_view name) {
+    auto member = FindMember(file, structType, name);
+    if (!member) return std::nullopt;
+    FieldText field{*member};
+    uint32_t id = 0;
+    const btf_type* type = file.Strip(member->typeId, &id);
+    if (!type) return field;
+    if (btf_is_int(type)) {
+        field.kind = "integer";
+        field.isSigned = btf_int_encoding(type) & BTF_INT_SIGNED;
+    } else if (btf_is_any_enum(type)) {
+        field.kind = "integer";
+        field.isSigned = btf_kflag(type);
+    } else if (btf_is_ptr(type)) {
+        field.kind = "pointer";
+        field.element = ElementKind(file, type->type, field.composite);
+    } else if (btf_is_array(type)) {
+        field.kind = "array";
+        field.count = btf_array(type)->nelems;
+        field.element = ElementKind(file, btf_array(type)->type, field.composite);
+    } else if (btf_is_composite(type)) {
+        field.kind = "composite";
+        field.composite = id;
+    }
+    return field;
 }
 
 bool MatchesGlob(std::string_view text, std::string_view glob) {

@@ -28,6 +28,16 @@ struct MemberText {
     uint32_t bitOffset = 0;
     uint32_t bitSize = 0;
     std::string type;
+    uint32_t typeId = 0;
+};
+
+/** A member with what its type is behind typedefs and qualifiers; see BtfField in index.d.ts. */
+struct FieldText : MemberText {
+    const char* kind = "other";
+    bool isSigned = false;
+    const char* element = "";
+    uint32_t count = 0;
+    uint32_t composite = 0;
 };
 
 /** For example `const struct sk_buff *`. */
@@ -54,6 +64,9 @@ std::vector<MemberText> DescribeMembers(const BtfFile& file, const btf_type* str
 
 /** A member, also inside of anonymous structs and unions; the offset counts from the outermost struct. */
 std::optional<MemberText> FindMember(const BtfFile& file, const btf_type* structType, std::string_view name);
+
+/** ... and what its type is. */
+std::optional<FieldText> DescribeField(const BtfFile& file, const btf_type* structType, std::string_view name);
 
 /** `*` any characters, `?` one. */
 bool MatchesGlob(std::string_view text, std::string_view glob);

@@ -2,10 +2,15 @@
 
 #include "AddonData.h"
 #include "Arguments.h"
+#include "Background.h"
 
 namespace {
 
 Napi::Value ToString(Napi::Env env, std::string_view text) { return Napi::String::New(env, text.data(), text.size()); }
+
+std::string PathOf(const Napi::CallbackInfo& info) {
+    return info[0].IsUndefined() ? "/proc/kallsyms" : arguments::String(info[0], "path");
+}
 
 Napi::Value Module(Napi::Env env, const SymbolTable::Match& match) {
     return match.module.empty() ? env.Null() : ToString(env, match.module);
@@ -18,16 +23,25 @@ Napi::Function Kallsyms::Define(Napi::Env env) {
                          {BindAccessor<&Kallsyms::Hidden>("hidden"), BindAccessor<&Kallsyms::Size>("size"),
                           BindMethod<&Kallsyms::Resolve>("resolve"), BindMethod<&Kallsyms::Lookup>("lookup"),
                           BindMethod<&Kallsyms::WithPrefix>("withPrefix")},
-                         {StaticMethod<&Kallsyms::Load>("load", napi_default_method)});
+                         {StaticMethod<&Kallsyms::Load>("load", napi_default_method),
+                          StaticMethod<&Kallsyms::Read>("read", napi_default_method)});
 }
 
 Kallsyms::Kallsyms(const Napi::CallbackInfo& info)
     : Wrapped(info), table_(TakePending<SymbolTable>(info, "Kallsyms.load()")) {}
 
 Napi::Value Kallsyms::Load(const Napi::CallbackInfo& info) {
-    std::string path = info[0].IsUndefined() ? "/proc/kallsyms" : arguments::String(info[0], "path");
+    std::string path = PathOf(info);
     SymbolTable table = Guarded(info.Env(), [&] { return SymbolTable::Load(path); });
     return Construct(info.Env(), AddonData::Of(info.Env()).kallsyms, std::move(table));
+}
+
+Napi::Value Kallsyms::Read(const Napi::CallbackInfo& info) {
+    return Background<SymbolTable>::Run(
+        info.Env(), [path = PathOf(info)] { return SymbolTable::Load(path); },
+        [](Napi::Env env, SymbolTable table) -> Napi::Value {
+            return Construct(env, AddonData::Of(env).kallsyms, std::move(table));
+        });
 }
 
 Napi::Value Kallsyms::Hidden(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), table_.Hidden()); }

@@ -16,6 +16,7 @@ class Kallsyms : public Wrapped<Kallsyms> {
 
   private:
     static Napi::Value Load(const Napi::CallbackInfo& info);
+    static Napi::Value Read(const Napi::CallbackInfo& info);
     Napi::Value Hidden(const Napi::CallbackInfo& info);
     Napi::Value Size(const Napi::CallbackInfo& info);
     Napi::Value Resolve(const Napi::CallbackInfo& info);

@@ -7,6 +7,7 @@
 
 #include "AddonData.h"
 #include "Arguments.h"
+#include "Background.h"
 #include "BtfDescribe.h"
 
 namespace {
@@ -23,6 +24,27 @@ std::vector<std::string> ModuleNames() {
     }
     std::sort(names.begin(), names.end());
     return names;
+}
+
+std::optional<std::string> PathOf(const Napi::CallbackInfo& info) {
+    if (info[0].IsUndefined()) return std::nullopt;
+    return arguments::String(info[0], "path");
+}
+
+// On any thread.
+KernelBtf::State LoadKernel(const std::optional<std::string>& path) {
+    return {{"", path ? BtfFile::Load(*path) : BtfFile::Vmlinux()}};
+}
+
+// On any thread.
+void AddModules(KernelBtf::State& parts) {
+    for (const std::string& name : ModuleNames()) {
+        try {
+            parts.push_back({name, BtfFile::Load(std::string(kModulesDir) + "/" + name, parts[0].file)});
+        } catch (const Failure&) {
+            continue;  // unloaded meanwhile, or made for another kernel
+        }
+    }
 }
 
 Napi::Value OrNull(Napi::Env env, const std::string& text) {
@@ -58,28 +80,36 @@ Napi::Function KernelBtf::Define(Napi::Env env) {
         env,
         {BindMethod<&KernelBtf::LoadModules>("loadModules"), BindMethod<&KernelBtf::Functions>("functions"),
          BindMethod<&KernelBtf::Function>("function"), BindMethod<&KernelBtf::EnumValues>("enumValues"),
-         BindMethod<&KernelBtf::Member>("member"), BindMethod<&KernelBtf::StructSize>("structSize"),
-         BindMethod<&KernelBtf::Struct>("struct"), BindMethod<&KernelBtf::HasTracepoint>("hasTracepoint"),
-         BindMethod<&KernelBtf::Tracepoint>("tracepoint"), BindMethod<&KernelBtf::Close>("close")},
-        {StaticMethod<&KernelBtf::Load>("load", napi_default_method)});
+         BindMethod<&KernelBtf::Member>("member"), BindMethod<&KernelBtf::Field>("field"),
+         BindMethod<&KernelBtf::StructSize>("structSize"), BindMethod<&KernelBtf::Struct>("struct"),
+         BindMethod<&KernelBtf::HasTracepoint>("hasTracepoint"), BindMethod<&KernelBtf::Tracepoint>("tracepoint"),
+         BindMethod<&KernelBtf::Close>("close")},
+        {StaticMethod<&KernelBtf::Load>("load", napi_default_method),
+         StaticMethod<&KernelBtf::Read>("read", napi_default_method)});
 }
 
 KernelBtf::KernelBtf(const Napi::CallbackInfo& info)
-    : Wrapped(info), parts_{{"", TakePending<State>(info, "KernelBtf.load()")}} {}
+    : Wrapped(info), parts_(TakePending<State>(info, "KernelBtf.load()")) {}
 
 Napi::Value KernelBtf::Load(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    State file;
-    if (info[0].IsUndefined()) {
-        file = Guarded(env, [] { return BtfFile::Vmlinux(); });
-    } else {
-        std::string path = arguments::String(info[0], "path");
-        file = Guarded(env, [&] { return BtfFile::Load(path); });
-    }
-    return Construct(env, AddonData::Of(env).kernelBtf, std::move(file));
+    auto path = PathOf(info);
+    State parts = Guarded(env, [&] { return LoadKernel(path); });
+    return Construct(env, AddonData::Of(env).kernelBtf, std::move(parts));
 }
 
-const std::vector<KernelBtf::Part>& KernelBtf::Parts(Napi::Env env) const {
+Napi::Value KernelBtf::Read(const Napi::CallbackInfo& info) {
+    auto read = [path = PathOf(info)] {
+        State parts = LoadKernel(path);
+        AddModules(parts);
+        return parts;
+    };
+    return Background<State>::Run(info.Env(), read, [](Napi::Env env, State parts) -> Napi::Value {
+        return Construct(env, AddonData::Of(env).kernelBtf, std::move(parts));
+    });
+}
+
+const KernelBtf::State& KernelBtf::Parts(Napi::Env env) const {
     if (parts_.empty()) throw ToBpfError(env, Failure(EBADF, "read", "BTF", "it is closed"));
     return parts_;
 }
@@ -87,15 +117,9 @@ const std::vector<KernelBtf::Part>& KernelBtf::Parts(Napi::Env env) const {
 Napi::Value KernelBtf::LoadModules(const Napi::CallbackInfo& info) {
     Parts(info.Env());
     parts_.resize(1);
+    AddModules(parts_);
     Napi::Array loaded = Napi::Array::New(info.Env());
-    for (const std::string& name : ModuleNames()) {
-        try {
-            parts_.push_back({name, BtfFile::Load(std::string(kModulesDir) + "/" + name, parts_[0].file)});
-        } catch (const Failure&) {
-            continue;  // unloaded meanwhile, or made for another kernel
-        }
-        loaded[loaded.Length()] = name;
-    }
+    for (size_t i = 1; i < parts_.size(); i++) loaded[loaded.Length()] = parts_[i].module;
     return loaded;
 }
 
@@ -165,6 +189,29 @@ Napi::Value KernelBtf::Member(const Napi::CallbackInfo& info) {
         return object;
     }
     return env.Null();
+}
+
+Napi::Value KernelBtf::Field(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    bool byName = info[0].IsString();
+    std::string name = byName ? arguments::String(info[0], "struct") : "";
+    uint32_t id = byName ? 0 : arguments::Integer(info[0], "struct");
+    std::string member = arguments::String(info[1], "member");
+    const BtfFile& file = *Parts(env)[0].file;
+    const btf_type* type = byName ? FindStruct(file, name) : file.Type(id);
+    if (!type || !btf_is_composite(type)) return env.Null();
+    auto found = DescribeField(file, type, member);
+    if (!found) return env.Null();
+    Napi::Object object = Napi::Object::New(env);
+    object["bitOffset"] = found->bitOffset;
+    object["bitSize"] = found->bitSize;
+    object["type"] = found->type;
+    object["kind"] = found->kind;
+    object["signed"] = Napi::Boolean::New(env, found->isSigned);
+    object["element"] = OrNull(env, found->element);
+    object["count"] = found->count;
+    object["composite"] = found->composite ? Napi::Number::New(env, found->composite) : env.Null();
+    return object;
 }
 
 Napi::Value KernelBtf::StructSize(const Napi::CallbackInfo& info) {

@@ -16,25 +16,27 @@ class KernelBtf : public Wrapped<KernelBtf> {
     static constexpr char kName[] = "KernelBtf";
     static constexpr napi_type_tag kTypeTag = {0xe90b362fd4814a7c, 0x96c8f1527be03da4};
 
-    using State = std::shared_ptr<const BtfFile>;
-
-    static Napi::Function Define(Napi::Env env);
-    explicit KernelBtf(const Napi::CallbackInfo& info);
-
-  private:
     struct Part {
         /** Empty for the kernel itself. */
         std::string module;
         std::shared_ptr<const BtfFile> file;
     };
+    /** The kernel, then modules; empty once closed. */
+    using State = std::vector<Part>;
 
+    static Napi::Function Define(Napi::Env env);
+    explicit KernelBtf(const Napi::CallbackInfo& info);
+
+  private:
     static Napi::Value Load(const Napi::CallbackInfo& info);
+    static Napi::Value Read(const Napi::CallbackInfo& info);
 
     Napi::Value LoadModules(const Napi::CallbackInfo& info);
     Napi::Value Functions(const Napi::CallbackInfo& info);
     Napi::Value Function(const Napi::CallbackInfo& info);
     Napi::Value EnumValues(const Napi::CallbackInfo& info);
     Napi::Value Member(const Napi::CallbackInfo& info);
+    Napi::Value Field(const Napi::CallbackInfo& info);
     Napi::Value StructSize(const Napi::CallbackInfo& info);
     Napi::Value Struct(const Napi::CallbackInfo& info);
     Napi::Value HasTracepoint(const Napi::CallbackInfo& info);
@@ -42,8 +44,7 @@ class KernelBtf : public Wrapped<KernelBtf> {
     Napi::Value Close(const Napi::CallbackInfo& info);
 
     /** Throws BpfError EBADF after close(). */
-    const std::vector<Part>& Parts(Napi::Env env) const;
+    const State& Parts(Napi::Env env) const;
 
-    /** The kernel, then modules; empty once closed. */
-    std::vector<Part> parts_;
+    State parts_;
 };

@@ -116,6 +116,21 @@ bpf_program* ObjectState::LoadedProgram(const char* operation, const std::string
     return program;
 }
 
+void ObjectState::ShareMaps(const ObjectState& from) {
+    const char* operation = "share map";
+    bpf_object* object = BeforeLoad(operation);
+    bpf_object* source = from.AfterLoad(operation);
+    LibbpfLog log;
+    bpf_map* map;
+    bpf_object__for_each_map(map, object) {
+        std::string name = MapName(object, map);
+        const bpf_map* shared = bpf_object__find_map_by_name(source, name.c_str());
+        if (!shared) continue;
+        int result = bpf_map__reuse_fd(map, bpf_map__fd(shared));
+        if (result != 0) throw Failure(-result, operation, name, log.Words());
+    }
+}
+
 void ObjectState::Load() {
     bpf_object* object = BeforeLoad("load");
     LibbpfLog log;

@@ -39,6 +39,8 @@ class ObjectState {
     /** A program that was loaded; throws Failure EINVAL where it was not chosen to be. */
     bpf_program* LoadedProgram(const char* operation, const std::string& name) const;
 
+    /** Takes the maps of `from`, which is loaded, for its own of the same names. Throws Failure. */
+    void ShareMaps(const ObjectState& from);
     void Load();
     void Track(const std::shared_ptr<Attachment>& attachment);
     void Track(const std::shared_ptr<RingReader>& reader);

@@ -16,14 +16,18 @@ constexpr size_t kMaxLogBytes = 16 << 20;
 
 bool IsWideLoad(const bpf_insn& insn) { return insn.code == (BPF_LD | BPF_IMM | BPF_DW); }
 
+// Of the load of a plain number at `insns[i]`, which has two halves.
+uint64_t WideValue(const std::vector<bpf_insn>& insns, size_t i) {
+    return static_cast<uint32_t>(insns[i].imm) | uint64_t{static_cast<uint32_t>(insns[i + 1].imm)} << 32;
+}
+
 std::vector<bpf_insn> PatchedInstructions(const bpf_program* program, const std::vector<Immediate>& immediates) {
     const bpf_insn* first = bpf_program__insns(program);
     std::vector<bpf_insn> insns(first, first + bpf_program__insn_cnt(program));
     for (size_t i = 0; i + 1 < insns.size(); i++) {
         if (!IsWideLoad(insns[i])) continue;
         if (insns[i].src_reg == 0) {
-            uint64_t value = static_cast<uint32_t>(insns[i].imm) | uint64_t{static_cast<uint32_t>(insns[i + 1].imm)}
-                                                                       << 32;
+            uint64_t value = WideValue(insns, i);
             for (const Immediate& immediate : immediates) {
                 if (value != immediate.magic) continue;
                 insns[i].imm = static_cast<int32_t>(immediate.value);
@@ -86,6 +90,25 @@ TemplateInfo ReadTemplateInfo(const bpf_program* program, const std::vector<bpf_
 }
 
 }  // namespace
+
+size_t PutKfuncCalls(std::vector<bpf_insn>& insns, uint64_t magic, uint32_t btfId) {
+    constexpr bpf_insn kNothing = {.code = BPF_JMP | BPF_JA, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0};
+    size_t count = 0;
+    for (size_t i = 0; i + 1 < insns.size(); i++) {
+        if (!IsWideLoad(insns[i])) continue;
+        if (insns[i].src_reg == 0 && insns[i].dst_reg == BPF_REG_0 && WideValue(insns, i) == magic) {
+            insns[i] = {.code = BPF_JMP | BPF_CALL,
+                        .dst_reg = 0,
+                        .src_reg = BPF_PSEUDO_KFUNC_CALL,
+                        .off = 0,
+                        .imm = static_cast<int32_t>(btfId)};
+            insns[i + 1] = kNothing;
+            count++;
+        }
+        i++;
+    }
+    return count;
+}
 
 UniqueFd LoadClone(const bpf_program* program, const ProgramShape& shape, const std::vector<Immediate>& immediates) {
     LibbpfLog log;

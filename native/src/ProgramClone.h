@@ -23,6 +23,13 @@ struct ProgramShape {
 };
 
 /**
+ * Each load of `magic` into r0 becomes a call of the kernel's function with that id in its BTF. The number of calls.
+ * libbpf's own way (__ksym) looks through the modules' BTF where the kernel has no such function, and fails without
+ * CAP_SYS_ADMIN.
+ */
+size_t PutKfuncCalls(std::vector<bpf_insn>& insns, uint64_t magic, uint32_t btfId);
+
+/**
  * Loads a copy of a loaded program. `bpf_program__insns()` after load gives the instructions as the kernel got
  * them: CO-RE relocated, with map descriptors and subprograms inside. Throws Failure with the verifier's log.
  */

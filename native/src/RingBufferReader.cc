@@ -71,7 +71,6 @@ void RingDelivery::DeliverOne(Napi::Env env) {
         try {
             CallOnBatch(env, std::move(batch));
         } catch (const Napi::Error& error) {
-            reader_->BatchDone();
             napi_fatal_exception(env, error.Value());  // reaches uncaughtException
         }
     }
@@ -81,8 +80,19 @@ void RingDelivery::DeliverOne(Napi::Env env) {
 void RingDelivery::CallOnBatch(Napi::Env env, RingReader::Batch batch) {
     Napi::Number records = Napi::Number::New(env, batch.records);
     Napi::Value array = ToArrayBuffer(env, std::move(batch));
+    RoomAfterThisTurn(env);
     onBatch_.Value().Call(env.Undefined(), {array, records});
-    reader_->BatchDone();
+}
+
+// Node calls on as long as there are batches, a thousand in a row, and signals and timers wait for that. So a batch
+// gives its place in the queue back only in the event loop's next turn.
+void RingDelivery::RoomAfterThisTurn(Napi::Env env) {
+    if (delivered_++ > 0) return;
+    auto self = shared_from_this();
+    auto giveBack = Napi::Function::New(env, [self](const Napi::CallbackInfo&) {
+        for (; self->delivered_ > 0; self->delivered_--) self->reader_->BatchDone();
+    });
+    env.Global().Get("setImmediate").As<Napi::Function>().Call({giveBack});
 }
 
 Napi::Value RingDelivery::ToArrayBuffer(Napi::Env env, RingReader::Batch batch) {

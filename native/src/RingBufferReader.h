@@ -14,7 +14,7 @@
  * What runs between the reading thread and JavaScript. Owned by the thread-safe function, so that it lives until
  * the last call has been made; everything but its Notify() happens on the JavaScript thread.
  */
-class RingDelivery {
+class RingDelivery : public std::enable_shared_from_this<RingDelivery> {
   public:
     RingDelivery(Napi::Env env, std::shared_ptr<ObjectState> object, std::shared_ptr<RingReader> reader,
                  const Napi::Function& onBatch);
@@ -33,6 +33,7 @@ class RingDelivery {
 
     void DeliverOne(Napi::Env env);
     void CallOnBatch(Napi::Env env, RingReader::Batch batch);
+    void RoomAfterThisTurn(Napi::Env env);
     void Finish(Napi::Env env);
     Napi::Value ToArrayBuffer(Napi::Env env, RingReader::Batch batch);
 
@@ -42,6 +43,8 @@ class RingDelivery {
     Napi::FunctionReference onBatch_;
     napi_threadsafe_function function_ = nullptr;
     std::vector<Napi::Promise::Deferred> waiting_;
+    /** Batches of this turn of the event loop. */
+    uint32_t delivered_ = 0;
     bool finished_ = false;
 };
 

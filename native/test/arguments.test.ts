@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as native from '../index.js';
-import { BpfError, BpfMap, BpfObject, Kallsyms, KernelBtf, Link, RingBufferReader } from '../index.js';
+import { BpfError, BpfMap, BpfObject, Kallsyms, KernelBtf, Link, NetnsSocket, RingBufferReader } from '../index.js';
 import { fixture, linkOf, missing } from './support.js';
 
 function detached(): Uint8Array {
@@ -115,8 +115,27 @@ describe('wrong arguments', () => {
     abuse(BpfObject.open as Method);
     abuse(KernelBtf.load as Method);
     abuse(Kallsyms.load as Method);
+    // what a thread finds out comes later
+    const settled = (promise: unknown) => (promise as Promise<unknown>).catch(() => {});
+    abuse((...args) => void settled((KernelBtf.read as Method)(...args)));
+    abuse((...args) => void settled((Kallsyms.read as Method)(...args)));
     abuse(native.probeProgramType as Method);
+    abuse(native.probeAttach as Method);
     abuse(native.possibleCpus as Method);
+    abuse(native.readInNetns as Method);
+    abuse(native.compilePcapFilter as Method);
+    abuse(native.describeInterface as Method);
+    abuse((...args) => (NetnsSocket.open as Method)(...args)); // what it opens is collected
+  });
+
+  it('of sockets are errors, on open and closed ones', () => {
+    for (const state of ['open', 'closed']) {
+      const socket = NetnsSocket.open(1, 2, 0); // AF_UNIX, SOCK_DGRAM
+      if (state === 'closed') socket.close();
+      for (const [name, method] of methodsOf(NetnsSocket))
+        if (name !== 'close') abuse((...args) => void method.apply(socket, args));
+      socket.close();
+    }
   });
 
   it.skipIf(missing.bpf)('of every method are errors, on objects in every state', () => {
@@ -148,13 +167,14 @@ describe('wrong arguments', () => {
 });
 
 describe('a wrong this', () => {
-  const classes = [BpfObject, BpfMap, Link, RingBufferReader, KernelBtf, Kallsyms];
+  const classes = [BpfObject, BpfMap, Link, RingBufferReader, KernelBtf, Kallsyms, NetnsSocket];
 
   it('is a TypeError for every method and accessor', () => {
     const genuine = new Set<unknown>([
       BpfObject.open(fixture('types')),
       KernelBtf.load(fixture('types')),
       Kallsyms.load('/dev/null'),
+      NetnsSocket.open(1, 2, 0),
     ]);
     const others = [
       undefined,
@@ -173,7 +193,7 @@ describe('a wrong this', () => {
   });
 
   it('cannot be made with new, except for readers', () => {
-    for (const type of [BpfObject, BpfMap, Link, KernelBtf, Kallsyms]) {
+    for (const type of [BpfObject, BpfMap, Link, KernelBtf, Kallsyms, NetnsSocket]) {
       const construct = type as unknown as new (...args: unknown[]) => object;
       expect(() => new construct()).toThrow(TypeError);
       expect(() => Reflect.construct(construct, [{}], RingBufferReader)).toThrow(TypeError);

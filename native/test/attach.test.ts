@@ -7,9 +7,11 @@ import {
   Link,
   type AttachResult,
   type KprobeMultiOptions,
+  probeAttach,
 } from '../index.js';
 import {
   collectGarbage,
+  errorOf,
   fixture,
   hits,
   linkOf,
@@ -21,6 +23,8 @@ import {
 } from './support.js';
 
 const FUNC = 'vfs_open';
+/** MAGIC of fixtures/session.bpf.c. */
+const KFUNC_MAGIC = 0x1122334455667789n;
 
 /** Hits of `key` that one vfs_open() makes. */
 function hitsOfOneOpen(object: BpfObject, key = MAGIC): number {
@@ -67,6 +71,35 @@ describe.skipIf(missing.bpf)('a raw tracepoint', () => {
     expect(hitsOfOneOpen(object, 1n)).toBeGreaterThan(0);
     expect(hitsOfOneOpen(object, 2n ** 64n - 1n)).toBeGreaterThan(0);
     expect(hits(object, MAGIC)).toBe(0);
+    object.close();
+  });
+});
+
+describe.skipIf(missing.bpf ?? missing.btf)('the cookie of a raw tracepoint', () => {
+  const hasCookies = () => KernelBtf.load().member('bpf_raw_tp_link', 'cookie') !== null;
+
+  it('is what the program reads', (context) => {
+    if (!hasCookies()) context.skip('raw tracepoints have no cookies before 6.10');
+    const object = loadProbes('cookie');
+    const links = [0n, 5n, 2n ** 64n - 1n].map((cookie) =>
+      linkOf(object.attachRawTracepoint('on_raw_cookie', 'sys_enter', { cookie })),
+    );
+    expect(object.programIds()).toHaveLength(1);
+    openSomething();
+    for (const cookie of [0n, 5n, 2n ** 64n - 1n]) expect(hits(object, cookie)).toBeGreaterThan(0);
+    for (const link of links) link.detach();
+    expect(hitsOfOneOpen(object, 5n)).toBe(0);
+    object.close();
+  });
+
+  it('is refused where the kernel has none', (context) => {
+    if (hasCookies()) context.skip('this kernel has them');
+    const object = loadProbes();
+    expect(object.attachRawTracepoint('on_raw', 'sys_enter', { cookie: 5n })).toMatchObject({
+      ok: false,
+      code: 'EINVAL',
+      message: expect.stringContaining('6.10'),
+    });
     object.close();
   });
 });
@@ -197,6 +230,26 @@ describe.skipIf(missing.kprobes)('kprobe.multi', () => {
     object.close();
   });
 
+  it('as a session whose program asks the kernel whether this is the return', (context) => {
+    const object = BpfObject.open(fixture('session'));
+    expect(errorOf(() => object.setKfuncCall('on_session', KFUNC_MAGIC, 'no_such_function')).code).toBe('EOPNOTSUPP');
+    try {
+      object.setExpectedAttachType('on_session', 'BPF_TRACE_KPROBE_SESSION');
+      expect(errorOf(() => object.setKfuncCall('on_session', 1n, 'bpf_session_is_return')).code).toBe('ENOENT');
+      object.setKfuncCall('on_session', KFUNC_MAGIC, 'bpf_session_is_return');
+    } catch (error) {
+      expect((error as BpfError).code).toBe('EOPNOTSUPP');
+      context.skip((error as BpfError).message);
+    }
+    object.load();
+    linkOrSkip(context, object.attachKprobeMulti('on_session', { symbols: [FUNC], session: true }));
+    const returns = () => object.map('.bss').lookup(Buffer.alloc(4))?.readBigUInt64LE() ?? -1n;
+    const before = returns();
+    openSomething();
+    expect(returns() - before).toBeGreaterThan(0n);
+    object.close();
+  });
+
   it('takes a program that was loaded for it', (context) => {
     const object = BpfObject.open(fixture('probes'));
     try {
@@ -247,6 +300,24 @@ describe.skipIf(missing.bpf ?? missing.btf)('fentry and fexit', () => {
       code: 'ENOENT',
     });
     object.close();
+  });
+});
+
+describe.skipIf(missing.bpf ?? missing.btf)('a way of attaching', () => {
+  it('that the probe has found works, and one that it has not does not', () => {
+    const object = loadProbes();
+    const multi = object.attachKprobeMulti('on_kprobe', { symbols: [FUNC] });
+    expect(multi.ok).toBe(probeAttach('kprobe-multi'));
+    const tracing = object.attachTracing('on_raw', { func: FUNC, kind: 'fentry' });
+    expect(tracing.ok).toBe(probeAttach('tracing'));
+    object.close();
+  });
+
+  it('is found out without a descriptor left', () => {
+    const before = openDescriptors();
+    probeAttach('kprobe-multi');
+    probeAttach('tracing');
+    expect(openDescriptors()).toBe(before);
   });
 });
 

@@ -80,6 +80,28 @@ describe.skipIf(missing.bpf)('arrays', () => {
     object.close();
   });
 
+  it('that share their memory show all values as they are', () => {
+    const object = BpfObject.open(fixture('ring'));
+    object.load();
+    const map = object.map('.bss');
+    const key = u32(0);
+    const value = map.lookup(key)!;
+    expect(map.memory().subarray(0, value.length)).toEqual(value);
+    const copy = map.memory();
+    value.fill(7);
+    map.update(key, value);
+    expect(map.memory().subarray(0, value.length)).toEqual(value);
+    expect(copy.every((byte) => byte === 0)).toBe(true);
+    object.close();
+    expect(() => map.memory()).toThrow(BpfError);
+    const other = load();
+    for (const name of ['slots', 'table', 'per_cpu'])
+      expect(() => other.map(name).memory()).toThrow(
+        expect.objectContaining({ operation: 'map memory', target: name }),
+      );
+    other.close();
+  });
+
   it('per CPU hold one value for each possible CPU, padded to 8 bytes', () => {
     const object = load();
     const map = object.map('per_cpu');

@@ -3,24 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { BpfError, BpfObject } from '../index.js';
 import {
   collectGarbage,
+  errorOf,
   fixture,
+  hits,
+  linkOf,
   loadProbes,
   missing,
   openDescriptors,
+  openSomething,
   residentKiB,
   runScript,
   library,
 } from './support.js';
-
-function errorOf(action: () => unknown): BpfError {
-  try {
-    action();
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpfError);
-    return error as BpfError;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe('an object that is open', () => {
   it('lists its programs and maps, data sections by the section name', () => {
@@ -114,10 +108,39 @@ describe.skipIf(missing.bpf)('a loaded object', () => {
     object.close();
   });
 
+  it('lends its maps to another one, whose programs then count in them', () => {
+    const object = BpfObject.open(fixture('probes'));
+    for (const name of ['on_raw', 'on_tracepoint', 'on_kprobe']) object.setAutoload(name, false);
+    const settings = object.initialData('.rodata');
+    settings.writeUInt32LE(process.pid);
+    object.setInitialData('.rodata', settings);
+    object.load();
+    const later = BpfObject.open(fixture('probes'));
+    for (const name of ['on_tracepoint', 'on_kprobe']) later.setAutoload(name, false);
+    later.shareMaps(object);
+    later.load();
+    linkOf(later.attachRawTracepoint('on_raw', 'sys_enter'));
+    openSomething();
+    later.close();
+    expect(hits(object)).toBeGreaterThan(0);
+    object.close();
+  });
+
+  it('lends its maps only once it is loaded, and only to one that is not', () => {
+    const [object, loaded] = [BpfObject.open(fixture('probes')), loadProbes()];
+    expect(errorOf(() => object.shareMaps(object)).code).toBe('EINVAL');
+    expect(errorOf(() => loaded.shareMaps(loaded)).code).toBe('EBUSY');
+    loaded.close();
+    expect(errorOf(() => object.shareMaps(loaded)).code).toBe('EBADF');
+    object.close();
+  });
+
   it('runs a program once with the context that it is given', () => {
     const object = BpfObject.open(fixture('types'));
     object.load();
     const context = new Uint8Array(new BigUint64Array([42n, 0n]).buffer);
+    expect(object.programFd('calls_a_function')).toBeGreaterThan(2);
+    expect(errorOf(() => object.programFd('nothing')).code).toBe('ENOENT');
     expect(object.testRun('calls_a_function', context)).toBe(42);
     expect(errorOf(() => object.testRun('nothing')).code).toBe('ENOENT');
     object.close();
@@ -201,7 +224,7 @@ describe.skipIf(missing.bpf)('opening, loading and closing again and again', () 
   });
 });
 
-it('damaged objects are errors, never crashes', () => {
+it('damaged objects are errors', () => {
   const bytes = readFileSync(fixture('types'));
   let random = 12345;
   const next = (below: number) => {

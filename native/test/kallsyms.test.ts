@@ -16,6 +16,17 @@ function parse(lines: string[], end = '\n'): Kallsyms {
   }
 }
 
+describe('a symbol table that another thread reads', () => {
+  it.skipIf(missing.symbols)('is the same', async () => {
+    const [read, loaded] = [await Kallsyms.read(), Kallsyms.load()];
+    expect(read.lookup('vfs_open')).toEqual(loaded.lookup('vfs_open'));
+  });
+
+  it('says what is missing', async () => {
+    await expect(Kallsyms.read('/no/such/file')).rejects.toMatchObject({ name: 'BpfError', code: 'ENOENT' });
+  });
+});
+
 describe('a symbol table', () => {
   const table = parse([
     '0000000000000000 A fixed_percpu_data',

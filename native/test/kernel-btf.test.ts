@@ -5,6 +5,20 @@ import { describe, expect, it } from 'vitest';
 import { BpfError, KernelBtf } from '../index.js';
 import { fixture, missing } from './support.js';
 
+describe('BTF that another thread reads', () => {
+  it.skipIf(missing.btf)('is the same, modules included', async () => {
+    const [read, loaded] = [await KernelBtf.read(), KernelBtf.load()];
+    loaded.loadModules();
+    expect(read.function('vfs_open')).toEqual(loaded.function('vfs_open'));
+    expect(read.functions({ pattern: '*_open' })).toEqual(loaded.functions({ pattern: '*_open' }));
+  });
+
+  it('says what is missing', async () => {
+    await expect(KernelBtf.read('/no/such/file')).rejects.toMatchObject({ name: 'BpfError', code: 'ENOENT' });
+    await expect(KernelBtf.read('/dev/null')).rejects.toBeInstanceOf(BpfError);
+  });
+});
+
 describe('BTF of a compiled object', () => {
   const btf = KernelBtf.load(fixture('types'));
 
@@ -33,6 +47,25 @@ describe('BTF of a compiled object', () => {
     expect(btf.member('outer', 'a')).toBeNull();
     expect(btf.member('outer', '')).toBeNull();
     expect(btf.member('nothing', 'a')).toBeNull();
+  });
+
+  it('says of a field what its type is', () => {
+    const inner = btf.field('outer', 'next')?.composite;
+    expect(btf.field('outer', 'first')).toEqual({
+      ...{ bitOffset: 0, bitSize: 8, type: '__u8', kind: 'integer', signed: false, element: null },
+      ...{ count: 0, composite: null },
+    });
+    expect(btf.field('outer', 'more')).toMatchObject({ bitOffset: 11, bitSize: 5, kind: 'integer' });
+    expect(btf.field('outer', 'small')).toMatchObject({ kind: 'integer', bitSize: 32 });
+    expect(btf.field('outer', 'next')).toMatchObject({ kind: 'pointer', element: 'composite' });
+    expect(btf.field('outer', 'inner')).toMatchObject({ kind: 'composite', composite: inner });
+    expect(btf.field('outer', 'call')).toMatchObject({ kind: 'pointer', element: 'other', composite: null });
+    expect(btf.field('outer', 'matrix')).toMatchObject({ kind: 'array', element: 'other', count: 2 });
+    expect(btf.field('outer', 'in_union')).toMatchObject({ bitOffset: 32 });
+    expect(btf.field(inner!, 'a')).toMatchObject({ bitOffset: 0 });
+    expect(btf.field('outer', 'a')).toBeNull();
+    expect(btf.field('nothing', 'a')).toBeNull();
+    expect(btf.field(0xffffffff, 'a')).toBeNull();
   });
 
   it('gives the values of enums, negative and 64-bit ones too', () => {

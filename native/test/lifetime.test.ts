@@ -26,6 +26,8 @@ describe.skipIf(missing.bpf)('a worker thread', () => {
       worker(`${readRing}
         object.testRun('produce')
         link.detach()
+        // a program that was running on another CPU still finishes
+        await new Promise((resolve) => setTimeout(resolve, 100))
         await reader.stop()
         let error
         try { object.map('nothing') } catch (e) { error = e }

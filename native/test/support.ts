@@ -2,13 +2,24 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { BpfObject, probeProgramType, type AttachResult, type Link } from '../index.js';
+import { BpfError, BpfObject, probeProgramType, type AttachResult, type Link } from '../index.js';
 
 export const fixture = (name: string): string =>
   fileURLToPath(new URL(`../build/fixtures/${name}.bpf.o`, import.meta.url));
 export const library = new URL('../index.js', import.meta.url).href;
 
 export const MAGIC = 0x1122334455667788n;
+
+/** What it throws: always a BpfError. */
+export function errorOf(action: () => unknown): BpfError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof BpfError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
 
 const isRoot = process.getuid?.() === 0;
 const canLoad = isRoot && probeProgramType('raw_tracepoint');
@@ -25,9 +36,9 @@ export const missing = {
   symbols: isRoot ? null : 'only root sees addresses in /proc/kallsyms',
 };
 
-/** Opens the object of probes for this process's hits only, and loads it. */
-export function loadProbes(): BpfObject {
-  const object = BpfObject.open(fixture('probes'));
+/** Opens an object of probes for this process's hits only, and loads it. */
+export function loadProbes(name = 'probes'): BpfObject {
+  const object = BpfObject.open(fixture(name));
   const settings = object.initialData('.rodata');
   settings.writeUInt32LE(process.pid);
   object.setInitialData('.rodata', settings);
@@ -99,4 +110,15 @@ export async function until(check: () => boolean, what: string): Promise<void> {
     if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** The error of a call that has to fail. */
+export function failureOf(call: () => unknown): BpfError {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof BpfError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
 }

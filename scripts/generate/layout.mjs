@@ -14,12 +14,20 @@ const STRUCTS = [
   'event_netfilter',
   'event_socket',
   'event_return',
+  'event_sock',
+  'event_stack',
+  'event_hooks',
+  'event_latency',
+  'event_tcp',
   'filter_net',
   'filter_range',
   'filter_config',
+  'filter_scratch',
   'trace_config',
   'tracked_skb',
+  'sock_owner',
   'late_options',
+  'cpu_losses',
 ];
 /** Enum and the prefix that its names carry. */
 const ENUMS = {
@@ -30,6 +38,10 @@ const ENUMS = {
   spec_field: 'SPEC_',
   spec_flag: 'SPEC_',
   probe_read: 'READ_',
+  trace_mode: 'MODE_',
+  sock_timer: 'TIMER_',
+  filter_program: 'FILTER_',
+  filter_wanted: 'FILTER_WANT_',
 };
 
 const camel = (name) => name.toLowerCase().replace(/_(.)/g, (_, c) => c.toUpperCase());

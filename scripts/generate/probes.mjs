@@ -2,36 +2,42 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { makeChecks, tableText } from './table.mjs';
+
+const { requireThat, checkKeys, checkLevel, checkValues } = makeChecks('bpf/probes.yaml');
 
 const PROBE_KEYS = new Set(
-  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse receiving note returns with_return show default'.split(
+  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse receiving note returns with_return show default sock monitor'.split(
     ' ',
   ),
 );
 const STAGE_KEYS = new Set(['stage', 'groups', 'default', 'probes']);
-const RULE_KEYS = new Set(['when', 'level', 'note', 'advice']);
-const WHEN_KEYS = new Set(['eq', 'ne', 'lt', 'gt', 'mask']);
-const LEVELS = new Set(['info', 'warning', 'error']);
+const NOTE_KEYS = new Set(['level', 'text', 'advice', 'values', 'cause']);
+const RULE_KEYS = new Set(['when', 'level', 'note', 'advice', 'values', 'cause']);
+const WHEN_KEYS = new Set(['eq', 'ne', 'lt', 'gt', 'mask', 'type', 'reason', 'has_reason']);
+const TYPES = new Set(['reason', 'bool', 'pointer', 'int']);
 const SHOWS = new Set(['errno', 'reason', 'verdict', 'hex', 'number']);
 
-function requireThat(condition, message) {
-  if (!condition) throw new Error(`bpf/probes.yaml: ${message}`);
-}
-
-function checkKeys(object, known, what) {
-  for (const key of Object.keys(object)) requireThat(known.has(key), `${what}: unknown key '${key}'`);
-}
-
 function convertNote(note, what) {
-  requireThat(LEVELS.has(note.level), `${what}: a note's level is info, warning or error`);
+  checkKeys(note, NOTE_KEYS, what);
+  checkLevel(note.level, what);
+  checkValues(note.values, what);
   requireThat(typeof note.text === 'string', `${what}: a note needs a text`);
-  return { level: note.level, text: note.text, ...(note.advice ? { advice: note.advice } : {}) };
+  return note;
+}
+
+function convertWhen(when, what) {
+  requireThat(when, `${what}: a rule needs its condition`);
+  checkKeys(when, WHEN_KEYS, what);
+  for (const type of when.type ?? []) requireThat(TYPES.has(type), `${what}: unknown type '${type}'`);
+  const { has_reason: hasReason, ...rest } = when;
+  return { ...rest, hasReason };
 }
 
 function convertRule(rule, what) {
   checkKeys(rule, RULE_KEYS, what);
-  checkKeys(rule.when ?? {}, WHEN_KEYS, what);
-  return { when: rule.when, note: convertNote({ level: rule.level, text: rule.note, advice: rule.advice }, what) };
+  const { when, level, note: text, advice, values, cause } = rule;
+  return { when: convertWhen(when, what), note: convertNote({ level, text, advice, values, cause }, what) };
 }
 
 function convertProbe(probe, stage, reads) {
@@ -61,13 +67,10 @@ function convertProbe(probe, stage, reads) {
     returns: (probe.returns ?? []).map((rule) => convertRule(rule, what)),
     withReturn: probe.with_return,
     show: probe.show,
+    sock: probe.sock,
+    monitor: probe.monitor,
   };
   return JSON.parse(JSON.stringify(converted));
-}
-
-/** One probe a line, keys unquoted where they can be. */
-function probeText(probe) {
-  return `  ${JSON.stringify(probe).replace(/"(\w+)":/g, '$1: ')},`;
 }
 
 export function generateProbes(root, reads) {
@@ -90,9 +93,6 @@ export function generateProbes(root, reads) {
     '',
     `export const STAGES = ${JSON.stringify(stages)} as const;`,
     '',
-    'export const PROBES: readonly ProbeDefinition[] = [',
-    ...probes.map(probeText),
-    '];',
-    '',
+    tableText('PROBES', 'ProbeDefinition', probes),
   ].join('\n');
 }

@@ -1,21 +1,22 @@
-// The JSON Schema of a trace, from the TypeScript types.
+// JSON Schemas of what --json writes, from the TypeScript types.
 import { join } from 'node:path';
 import { createGenerator } from 'ts-json-schema-generator';
 
-export function generateSchema(root) {
+/** The schema of one type of a source file; `title` is what it begins with. */
+export function generateSchema(root, type, title, source = 'src/types.ts') {
   const schema = createGenerator({
-    path: join(root, 'src/types.ts'),
+    path: join(root, source),
     tsconfig: join(root, 'tsconfig.json'),
-    type: 'SkbTrace',
+    type,
     topRef: false,
     additionalProperties: true,
     skipTypeCheck: true,
-  }).createSchema('SkbTrace');
+  }).createSchema(type);
   const { $schema: _, definitions, ...rest } = schema;
   const text = JSON.stringify(
     {
       $schema: 'https://json-schema.org/draft/2020-12/schema',
-      title: 'A nettrace trace: one line of nettrace --json',
+      title,
       ...rest,
       $defs: definitions,
     },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command on one of Debian's kernels, in a virtual machine that sees this machine's files.
 #
-#   scripts/vm/run.sh SERIES [-v] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]
+#   scripts/vm/run.sh SERIES [-v] [--icount] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]
 #
 #   scripts/vm/run.sh 6.12 -- uname -r
 #
@@ -10,6 +10,8 @@
 # Standard output, standard error and the exit code are the command's own.
 #
 #   -v                 the kernel's messages, on standard error
+#   --icount           one CPU, whose clock goes on by a nanosecond with each instruction: slow, and whatever else this
+#                      machine does, costs are the same in each run
 #   --timeout SECONDS  give up after so long (default 600), with exit code 124
 #   --results DIR      a folder of the host that the command can write to, at the same path
 #
@@ -18,7 +20,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
-usage='usage: run.sh SERIES [-v] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]'
+usage='usage: run.sh SERIES [-v] [--icount] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]'
 
 fail() {
     echo "run.sh: $1" >&2
@@ -27,11 +29,13 @@ fail() {
 
 series=''
 verbose=''
+cpus=(-accel tcg,thread=multi,tb-size=1024 -smp 2)
 timeout=600
 results=''
 while [ $# -gt 0 ]; do
     case $1 in
     -v) verbose=1 ;;
+    --icount) cpus=(-accel tcg,thread=single,tb-size=1024 -icount shift=0,sleep=off -smp 1) ;;
     --timeout | --results)
         [ $# -ge 2 ] || fail "$1 needs a value; $usage"
         if [ "$1" = --timeout ]; then timeout=$2; else results=$2; fi
@@ -118,7 +122,7 @@ fi
 
 # setpriv: should this script be killed outright, then the machine goes with it.
 setpriv --pdeathsig TERM timeout --kill-after=5 "$timeout" setpriv --pdeathsig KILL qemu-system-x86_64 \
-    -machine q35,hpet=off,sata=off -accel tcg,thread=multi,tb-size=1024 -cpu max -smp 2 -m 3G \
+    -machine q35,hpet=off,sata=off "${cpus[@]}" -cpu max -m 3G \
     -nodefaults -no-user-config -display none -no-reboot \
     -chardev "file,id=console,path=$console" -serial chardev:console \
     -device virtio-serial-pci \

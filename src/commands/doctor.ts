@@ -1,11 +1,12 @@
 import { planProbes, type UnavailableProbe } from '../load/attach-plan.js';
 import type { AttachOutcome } from '../load/backends.js';
 import { Kernel } from '../load/kernel.js';
-import { AttachedPrograms } from '../load/open.js';
+import { AttachedPrograms, PLAIN_INPUT } from '../load/open.js';
 import { type Check, runChecks } from '../load/preflight.js';
 import { parseFilter } from '../options.js';
 import { PROBES } from '../generated/probes.js';
 import { printable } from '../sinks/printable.js';
+import { wrapped } from '../sinks/wrapped.js';
 
 export interface JsonOption {
   json?: boolean;
@@ -39,17 +40,16 @@ function ofUnavailable({ definition, why }: UnavailableProbe): ProbeReport {
 
 /** Attaches everything for a moment, to a filter that matches nothing. */
 async function tryProbes(): Promise<ProbeReport[]> {
-  const kernel = Kernel.read();
-  const plan = planProbes(PROBES, kernel, false);
-  const programs = await AttachedPrograms.open(kernel, plan.probes, {
+  const kernel = await Kernel.read();
+  const plan = async () => planProbes(PROBES, kernel, false);
+  const programs = await AttachedPrograms.open(kernel.btf, PROBES, plan, {
+    ...PLAIN_INPUT,
     filter: parseFilter({ saddr: ['255.255.255.255'], daddr: ['0.0.0.0'], pid: 2 ** 31 - 1 }),
     netns: 1,
-    wantMeta: false,
     bufferBytes: 4096,
-    backend: undefined,
   });
   try {
-    return [...programs.outcomes.map(ofOutcome), ...plan.unavailable.map(ofUnavailable)];
+    return [...programs.outcomes.map(ofOutcome), ...programs.plan.unavailable.map(ofUnavailable)];
   } finally {
     programs.close();
   }
@@ -129,12 +129,17 @@ function probeLines(report: DoctorReport): string[] {
   return lines;
 }
 
+/** Where the text does not go to a terminal. */
+const WIDTH = 100;
+const MIN_WIDTH = 40;
+
 function reportText(report: DoctorReport): string {
   const lines = checkLines(report);
   if (report.probes.length > 0) lines.push(...probeLines(report));
   const more = advice(report);
   if (more.length > 0) lines.push('', ...more);
-  return `${lines.map(printable).join('\n')}\n`;
+  const width = process.stdout.isTTY ? Math.max(process.stdout.columns || WIDTH, MIN_WIDTH) : WIDTH;
+  return lines.map((line) => wrapped(printable(line), width)).join('');
 }
 
 /** `nettrace doctor`: exit code 1 where tracing is impossible. */

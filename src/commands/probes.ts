@@ -14,12 +14,12 @@ interface ProbeRow {
   why?: string;
 }
 
-function rows(): { rows: ProbeRow[]; problem: string | undefined } {
+async function rows(): Promise<{ rows: ProbeRow[]; problem: string | undefined }> {
   const targets = new Map<string, { target: string | null; why?: string }>();
   let problem: string | undefined;
   try {
     requireTraceable();
-    const plan = planProbes(PROBES, Kernel.read(), false);
+    const plan = planProbes(PROBES, await Kernel.read(), false);
     for (const probe of plan.probes) targets.set(probe.definition.name, { target: probe.target });
     for (const { definition, why } of plan.unavailable) targets.set(definition.name, { target: null, why });
   } catch (error) {
@@ -38,8 +38,8 @@ function rows(): { rows: ProbeRow[]; problem: string | undefined } {
 }
 
 /** `nettrace probes`: the table, in the order of a packet's way. */
-export function probesCommand(options: JsonOption): void {
-  const { rows: table, problem } = rows();
+export async function probesCommand(options: JsonOption): Promise<void> {
+  const { rows: table, problem } = await rows();
   if (options.json) {
     process.stdout.write(`${JSON.stringify(table, null, 2)}\n`);
     return;

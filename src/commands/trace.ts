@@ -1,55 +1,105 @@
-import type { Backend } from '../load/backends.js';
-import type { FilterProto, TraceOptions } from '../options.js';
-import { jsonLine } from '../sinks/json.js';
-import { FileWriter, openOutputFile } from '../sinks/output-file.js';
+import type { Backend } from '../load/backend-names.js';
+import { hasFunctions } from '../load/backends.js';
+import type { KernelReading } from '../load/kernel.js';
+import type { Mode } from '../modes.js';
+import type { TraceOptions } from '../options.js';
+import { BlockWriter } from '../sinks/block-writer.js';
+import { blockLength, checkPlace, openWriter } from '../sinks/open-writer.js';
 import { printable } from '../sinks/printable.js';
-import { StreamWriter, type Writer } from '../sinks/stream-writer.js';
+import type { Writer } from '../sinks/stream-writer.js';
 import { Summary } from '../sinks/summary.js';
-import { TextFormatter } from '../sinks/text.js';
-import { type AttachReport, type TraceRun, trace } from '../trace.js';
+import { Run } from '../run.js';
+import type { AttachReport, TraceRun } from '../trace.js';
+import type { OutputRecord } from '../types.js';
+import { checkOutput, type FilterOptions } from './common-options.js';
+import { type ExpressionOptions, type ModeOptions, modeOf, type PlaceOptions } from './mode-options.js';
+import { probesCommand } from './probes.js';
+import { RecordPrinter } from './record-printer.js';
+import { stopOnSignals } from './stop-on-signals.js';
 
 /** Options of `nettrace` as commander gives them. */
-export interface TraceCommandOptions {
-  saddr?: string[];
-  daddr?: string[];
-  addr?: string[];
-  sport?: string[];
-  dport?: string[];
-  port?: string[];
-  proto?: FilterProto;
-  tcpFlags?: string[];
-  pktLen?: string;
-  netns?: string;
+export interface TraceCommandOptions extends FilterOptions, ModeOptions, PlaceOptions, ExpressionOptions {
+  /** The words behind the options. */
+  expression?: string;
   netnsCurrent?: boolean;
-  ifname?: string;
-  pid?: number;
-  trace?: string[];
   backend?: Backend;
-  count?: number;
-  json?: boolean;
-  output?: string;
-  date?: boolean;
-  detail?: boolean;
-  ret?: boolean;
+  hooks?: boolean;
+  counters?: boolean;
+  rateLimit?: number;
+  force?: boolean;
+  btfPath?: string;
   buffer?: number;
   verbose?: boolean;
+  debug?: boolean;
 }
 
-const INTERRUPTED_TWICE = 130;
+/** Modes that name owners in each line. */
+const WITH_OWNER: readonly Mode[] = ['drop', 'sock'];
 
-function toTraceOptions(options: TraceCommandOptions): TraceOptions {
-  const { json, output: _o, date: _d, verbose: _v, buffer, detail, ...rest } = options;
+/** Both ways to give an expression are one filter. */
+function joinExpressions({ filter, expression }: TraceCommandOptions): string | undefined {
+  return filter !== undefined && expression !== undefined ? `(${filter}) and (${expression})` : (filter ?? expression);
+}
+
+/** What the library is asked for. Throws UsageError as modeOf. */
+export function toTraceOptions(options: TraceCommandOptions): TraceOptions {
+  const { json, detail, buffer, netns } = options;
+  const [only, ...others] = netns ?? [];
+  const mode = modeOf(options);
+  const expression = joinExpressions(options);
+  const rest: TraceOptions = {};
+  for (const name of TRACE_OPTIONS) if (options[name] !== undefined) Object.assign(rest, { [name]: options[name] });
   return {
     ...rest,
-    // what only JSON and --detail show is only read for them
-    detail: Boolean(json || detail),
+    mode,
+    ...(expression === undefined ? {} : { expression }),
+    // one namespace is a constant of the program, which costs less than a list
+    ...(netns ? { netns: others.length === 0 && only !== undefined ? only : netns } : {}),
+    // what only they show is only read for them; findings have values of the packet's network namespace
+    detail: Boolean(json || detail || options.explain || options.diag || WITH_OWNER.includes(mode)),
+    ...(options.dropStack ? { traceStack: [...(options.traceStack ?? []), 'kfree_skb'] } : {}),
     ...(buffer === undefined ? {} : { bufferBytes: buffer }),
   };
 }
 
-function useColor(options: TraceCommandOptions): boolean {
-  return !options.output && Boolean(process.stdout.isTTY) && !process.env.NO_COLOR;
-}
+/** Those that the library has by the same name. */
+const TRACE_OPTIONS = [
+  'filterTunnel',
+  'filterMeta',
+  'saddr',
+  'daddr',
+  'addr',
+  'sport',
+  'dport',
+  'port',
+  'proto',
+  'tcpFlags',
+  'pktLen',
+  'netnsCurrent',
+  'ifname',
+  'pid',
+  'comm',
+  'trace',
+  'traceExclude',
+  'traceStack',
+  'traceMatcher',
+  'traceFree',
+  'traceNoclone',
+  'backend',
+  'dropAll',
+  'filterSrtt',
+  'filterMinrtt',
+  'minLatency',
+  'latencyFree',
+  'hooks',
+  'counters',
+  'rateLimit',
+  'force',
+  'btfPath',
+  'count',
+  'ret',
+  'explain',
+] as const satisfies readonly (keyof TraceOptions & keyof TraceCommandOptions)[];
 
 function attachText(report: AttachReport): string {
   const lines: string[] = [];
@@ -64,64 +114,73 @@ function attachText(report: AttachReport): string {
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-/** First Ctrl-C (or SIGTERM) ends cleanly, the second at once. */
-function stopOnSignals(run: TraceRun): () => void {
-  let asked = false;
-  const onSignal = () => {
-    if (asked) process.exit(INTERRUPTED_TWICE);
-    asked = true;
-    run.stop();
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-}
-
-function openWriter(options: TraceCommandOptions): Writer {
-  return options.output === undefined
-    ? new StreamWriter(process.stdout)
-    : new FileWriter(openOutputFile(options.output), options.output);
-}
-
-/** The main job: trace until the end is asked for, and print. */
-export async function traceCommand(options: TraceCommandOptions): Promise<void> {
-  const run = trace(toTraceOptions(options));
-  const forgetSignals = stopOnSignals(run);
+/** The main job: trace until the end is asked for, and print. `-t ?` asks for the list, as it always has. */
+export async function traceCommand(options: TraceCommandOptions, kernel?: KernelReading): Promise<void> {
+  if (options.trace?.includes('?')) return probesCommand(options);
+  checkOutput(options);
+  checkPlace(options);
+  if (options.debug) process.env.NETTRACE_DEBUG = '1';
+  const run = new Run(toTraceOptions(options), kernel);
+  const forgetSignals = stopOnSignals(() => run.stop());
   try {
     const report = await run.ready;
-    const writer = openWriter(options);
-    await printTraces(run, report, writer, options);
+    const writer = new BlockWriter(
+      openWriter(options, () => run.stop()),
+      blockLength(options),
+    );
+    await printRecords(run, report, writer, options);
   } finally {
     run.stop();
     forgetSignals();
   }
 }
 
-async function printTraces(
-  run: TraceRun,
+/** What a kernel cannot show, in one line before it is missed. */
+function limits(report: AttachReport, mode: Mode): string | undefined {
+  if (hasFunctions(report.outcomes)) return undefined;
+  const missing =
+    mode === 'drop' || mode === 'func-stats'
+      ? undefined
+      : 'functions, return values and frees inside TCP are not seen (nettrace doctor says why)';
+  return missing && `this kernel gives tracepoints only: ${missing}`;
+}
+
+/** Functions that were asked for by name and are not there: without them a list may stay empty for ever. */
+function notTraced(report: AttachReport, options: TraceCommandOptions): string[] {
+  const { trace = [], traceMatcher = [], traceFree = [], traceStack = [] } = options;
+  const lost = new Set([
+    ...report.outcomes.filter((o) => !o.backend).map((o) => o.probe.definition.name),
+    ...report.unavailable.map(({ definition }) => definition.name),
+  ]);
+  return [...new Set([...trace, ...traceMatcher, ...traceFree, ...traceStack])].filter((word) => lost.has(word));
+}
+
+async function printRecords(
+  run: TraceRun<OutputRecord>,
   report: AttachReport,
   writer: Writer,
   options: TraceCommandOptions,
 ): Promise<void> {
-  const summary = new Summary();
-  const formatter = new TextFormatter({
-    detail: options.detail ?? false,
-    date: options.date ?? false,
-    ret: options.ret ?? false,
-    color: useColor(options),
-  });
+  const summary = new Summary(modeOf(options));
+  const printer = new RecordPrinter(options);
   const say = (line: string) => (options.json ? process.stderr.write(line) : writer.write(line));
+  const limit = limits(report, modeOf(options));
+  const missing = notTraced(report, options);
   try {
     for (const warning of report.warnings) process.stderr.write(`nettrace: warning: ${printable(warning)}\n`);
-    if (options.verbose) process.stderr.write(attachText(report));
+    if (limit) process.stderr.write(`nettrace: ${limit}\n`);
+    if (missing.length > 0) process.stderr.write(`nettrace: not traced here: ${missing.map(printable).join(', ')}\n`);
+    if (options.verbose || options.debug) process.stderr.write(attachText(report));
     await say('begin trace...\n');
-    for await (const one of run) {
-      summary.add(one);
-      await writer.write(options.json ? jsonLine(one) : formatter.trace(one));
-      if (writer.closed) break;
+    for await (const record of run) {
+      summary.add(record);
+      const text = printer.text(record);
+      if (text !== undefined) await writer.write(text);
+      if (writer.closed || printer.finished) break;
     }
     await say('end trace...\n');
     if (!writer.closed) process.stderr.write(summary.text(run.statistics()));
   } finally {
-    writer.close();
+    await writer.close();
   }
 }

@@ -1,5 +1,9 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
+const ETH_P_IPV6 = 0x86dd;
+const MAX_CACHED = 4096;
+const ipv4Texts = new Map<number, string>();
+
 /** Four bytes in network order to dotted form. */
 export function formatIpv4(bytes: Uint8Array): string {
   return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
@@ -25,6 +29,19 @@ export function formatIpv6(bytes: Uint8Array): string {
   return `${hex.slice(0, best).join(':')}::${hex.slice(best + bestLength).join(':')}`;
 }
 
+/** The address at `at` in text: IPv6 by the packet's ethertype, else four bytes. */
+export function addressText(view: DataView, at: number, l3Proto: number): string {
+  if (l3Proto === ETH_P_IPV6) return formatIpv6(new Uint8Array(view.buffer, view.byteOffset + at, 16));
+  const key = view.getUint32(at);
+  let text = ipv4Texts.get(key);
+  if (text === undefined) {
+    text = formatIpv4(new Uint8Array(view.buffer, view.byteOffset + at, 4));
+    if (ipv4Texts.size >= MAX_CACHED) ipv4Texts.clear();
+    ipv4Texts.set(key, text);
+  }
+  return text;
+}
+
 /** `text` to bytes in network order: 4 for IPv4, 16 for IPv6; null where it is neither. */
 export function parseAddress(text: string): Uint8Array | null {
   if (isIPv4(text)) return Uint8Array.from(text.split('.').map(Number));
@@ -48,4 +65,12 @@ export function parseAddress(text: string): Uint8Array | null {
 export function formatEndpoint(address: string, port: number | undefined): string {
   if (port === undefined) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The IPv4 address in an IPv6 address that stands for one; else as it is. */
+export function plainAddress(address: string): string {
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address) ?? [];
+  if (high === undefined || low === undefined) return address;
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return `${a >> 8}.${a & 0xff}.${b >> 8}.${b & 0xff}`;
 }

@@ -47,6 +47,14 @@ export function netfilterVerdictName(value: number): string {
   return VERDICTS[value & 0xff] ?? String(value);
 }
 
+/** include/uapi/linux/netfilter/nf_tables.h, enum nft_verdicts: from -1 downwards */
+const NFT_VERDICTS = ['NFT_CONTINUE', 'NFT_BREAK', 'NFT_JUMP', 'NFT_GOTO', 'NFT_RETURN'];
+
+/** What a rule of nftables said, by name. */
+export function nftVerdictName(code: number): string {
+  return code < 0 ? (NFT_VERDICTS[-code - 1] ?? String(code)) : netfilterVerdictName(code);
+}
+
 const FLAG_BITS: ReadonlyArray<readonly [number, string]> = [
   [0x02, 'S'],
   [0x10, 'A'],

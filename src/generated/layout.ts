@@ -38,13 +38,16 @@ export const EventPacket = {
 
 /** struct event_meta: offsets in bytes. */
 export const EventMeta = {
-  size: 48,
+  size: 72,
   ifname: 0,
   comm: 16,
   ifindex: 32,
   netns: 36,
   pid: 40,
   mark: 44,
+  ownerComm: 48,
+  ownerPid: 64,
+  reserved: 68,
 } as const;
 
 /** struct event_options: offsets in bytes. */
@@ -65,14 +68,15 @@ export const EventDrop = {
 
 /** struct event_netfilter: offsets in bytes. */
 export const EventNetfilter = {
-  size: 136,
+  size: 144,
   family: 0,
   hook: 1,
   hasState: 2,
   hasNames: 3,
-  reserved: 4,
-  table: 8,
-  chain: 72,
+  verdict: 4,
+  rule: 8,
+  table: 16,
+  chain: 80,
 } as const;
 
 /** struct event_socket: offsets in bytes. */
@@ -82,14 +86,73 @@ export const EventSocket = {
   newState: 4,
   resetReason: 8,
   hasResetReason: 12,
-  tsRecent: 16,
-  hasTsRecent: 20,
+  requestLeft: 16,
+  hasRequestLeft: 20,
 } as const;
 
 /** struct event_return: offsets in bytes. */
 export const EventReturn = {
   size: 8,
   value: 0,
+} as const;
+
+/** struct event_sock: offsets in bytes. */
+export const EventSock = {
+  size: 72,
+  state: 0,
+  caState: 4,
+  packetsOut: 8,
+  retransOut: 12,
+  unacked: 16,
+  wmem: 20,
+  rmem: 24,
+  timer: 28,
+  timerLeft: 32,
+  acceptQueue: 36,
+  acceptLimit: 40,
+  srttUs: 44,
+  rttMinUs: 48,
+  newState: 52,
+  isTcp: 56,
+  synQueue: 60,
+  synLimit: 64,
+  syncookies: 68,
+} as const;
+
+/** struct event_stack: offsets in bytes. */
+export const EventStack = {
+  size: 264,
+  count: 0,
+  reserved: 4,
+  address: 8,
+} as const;
+
+/** struct event_hooks: offsets in bytes. */
+export const EventHooks = {
+  size: 136,
+  count: 0,
+  reserved: 4,
+  address: 8,
+} as const;
+
+/** struct event_latency: offsets in bytes. */
+export const EventLatency = {
+  size: 24,
+  fromNs: 0,
+  toNs: 8,
+  from: 16,
+  to: 20,
+} as const;
+
+/** struct event_tcp: offsets in bytes. */
+export const EventTcp = {
+  size: 24,
+  tsRecent: 0,
+  tsRecentAge: 4,
+  rcvNxt: 8,
+  windowStart: 12,
+  windowEnd: 16,
+  copiedSeq: 20,
 } as const;
 
 /** struct filter_net: offsets in bytes. */
@@ -110,7 +173,7 @@ export const FilterRange = {
 
 /** struct filter_config: offsets in bytes. */
 export const FilterConfig = {
-  size: 1232,
+  size: 1256,
   saddrCount: 0,
   daddrCount: 4,
   addrCount: 8,
@@ -123,35 +186,79 @@ export const FilterConfig = {
   lenLow: 36,
   lenHigh: 40,
   netns: 44,
-  pid: 48,
-  hasIfname: 52,
-  ifname: 56,
-  saddr: 72,
-  daddr: 392,
-  addr: 712,
-  sport: 1032,
-  dport: 1096,
-  port: 1160,
-  flags: 1224,
+  netnsListed: 48,
+  pid: 52,
+  hasComm: 56,
+  comm: 60,
+  hasIfname: 76,
+  ifname: 80,
+  saddr: 96,
+  daddr: 416,
+  addr: 736,
+  sport: 1056,
+  dport: 1120,
+  port: 1184,
+  flags: 1248,
+} as const;
+
+/** struct filter_scratch: offsets in bytes. */
+export const FilterScratch = {
+  size: 2392,
+  packet: 0,
+  margin: 2048,
+  memory: 2056,
+  captured: 2120,
+  length: 2124,
+  value: 2128,
+  text: 2136,
 } as const;
 
 /** struct trace_config: offsets in bytes. */
 export const TraceConfig = {
-  size: 1240,
+  size: 1328,
   filter: 0,
-  wantMeta: 1232,
-  fixedModuleTypes: 1236,
+  mode: 1256,
+  hasFilter: 1260,
+  onlyAbnormal: 1264,
+  wantOwner: 1268,
+  wantHooks: 1272,
+  wantHistogram: 1276,
+  latencyToFree: 1280,
+  rateLimit: 1284,
+  minSrttUs: 1288,
+  minRttUs: 1292,
+  minLatencyNs: 1296,
+  wantMeta: 1304,
+  filterWanted: 1308,
+  expressionWindow: 1312,
+  tunnelWindow: 1316,
+  multiFollows: 1320,
+  fixedModuleTypes: 1324,
 } as const;
 
 /** struct tracked_skb: offsets in bytes. */
 export const TrackedSkb = {
-  size: 24,
+  size: 48,
   traceId: 0,
   seq: 8,
   ports: 12,
   ipId: 16,
   l4Proto: 18,
-  reserved: 19,
+  tcpFlags: 19,
+  reserved: 20,
+  firstNs: 24,
+  lastNs: 32,
+  firstProbe: 40,
+  lastProbe: 44,
+} as const;
+
+/** struct sock_owner: offsets in bytes. */
+export const SockOwner = {
+  size: 32,
+  comm: 0,
+  pid: 16,
+  reserved: 20,
+  inode: 24,
 } as const;
 
 /** struct late_options: offsets in bytes. */
@@ -162,6 +269,12 @@ export const LateOptions = {
   keepCurrent: 12,
 } as const;
 
+/** struct cpu_losses: offsets in bytes. */
+export const CpuLosses = {
+  size: 64,
+  count: 0,
+} as const;
+
 /** enum event_kind */
 export const EventKind = {
   visit: 0,
@@ -169,6 +282,7 @@ export const EventKind = {
   derived: 2,
   free: 3,
   drop: 4,
+  detail: 5,
 } as const;
 
 /** enum event_flag */
@@ -176,6 +290,7 @@ export const EventFlag = {
   firstSight: 1,
   fromSocket: 2,
   reused: 4,
+  hasDetail: 8,
 } as const;
 
 /** enum event_section */
@@ -187,6 +302,11 @@ export const EventSection = {
   netfilter: 16,
   socket: 32,
   return: 64,
+  sock: 128,
+  stack: 256,
+  hooks: 512,
+  latency: 1024,
+  tcp: 2048,
 } as const;
 
 /** enum loss_cause */
@@ -195,7 +315,8 @@ export const LossCause = {
   ringFull: 1,
   trackFull: 2,
   framesFull: 3,
-  causes: 4,
+  rateLimit: 4,
+  causes: 5,
 } as const;
 
 /** enum spec_field */
@@ -207,6 +328,7 @@ export const SpecField = {
   argAShift: 36,
   argBShift: 40,
   nargsShift: 44,
+  skShift: 48,
   noArg: 15,
 } as const;
 
@@ -217,6 +339,8 @@ export const SpecFlag = {
   wantReturn: 4,
   noParse: 8,
   receiving: 16,
+  stack: 32,
+  end: 64,
 } as const;
 
 /** enum probe_read */
@@ -231,8 +355,58 @@ export const ProbeRead = {
   socket: 7,
   socketTransmit: 8,
   reset: 9,
-  request: 10,
+  segment: 10,
   value: 11,
   state: 12,
   route: 13,
+  listen: 14,
+  packet: 15,
+  routeError: 16,
+  nftRule: 17,
+  sock: 18,
+  rtt: 19,
+  neigh: 20,
+  device: 21,
+  own: 22,
+  ownReturn: 23,
+  ownState: 24,
+  disown: 25,
+} as const;
+
+/** enum trace_mode */
+export const TraceMode = {
+  life: 0,
+  events: 1,
+  latency: 2,
+  stats: 3,
+} as const;
+
+/** enum sock_timer */
+export const SockTimer = {
+  none: 0,
+  retrans: 1,
+  dack: 2,
+  probe0: 3,
+  earlyRetrans: 4,
+  lossProbe: 5,
+  reoTimeout: 6,
+  keepalive: 7,
+} as const;
+
+/** enum filter_program */
+export const FilterProgram = {
+  ethernet: 0,
+  raw: 1,
+  innerEthernet: 2,
+  innerRaw: 3,
+  meta: 4,
+  socketV4: 5,
+  socketV6: 6,
+} as const;
+
+/** enum filter_wanted */
+export const FilterWanted = {
+  expression: 1,
+  tunnel: 2,
+  meta: 4,
 } as const;

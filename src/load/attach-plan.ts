@@ -1,7 +1,7 @@
 import type { BtfFunction, BtfParameter } from '#bpf-loader';
 import { ProbeRead as ReadNumber, SpecField, SpecFlag } from '../generated/layout.js';
 import type { Kernel } from './kernel.js';
-import type { ProbeDefinition, ProbeRead } from './probe-definition.js';
+import { carriesSkb, type ProbeDefinition, type ProbeRead } from './probe-definition.js';
 
 /** A probe as this kernel has it: which symbol, which arguments. */
 export interface PlannedProbe {
@@ -19,6 +19,8 @@ export interface PlannedProbe {
   skb: number;
   a: number;
   b: number;
+  /** The packet's socket. */
+  sk: number;
   wantReturn: boolean;
   /** C type of the return value, where BTF says. */
   returnType: string | undefined;
@@ -96,8 +98,9 @@ function planFunction(
     a = findArgument(definition.a, []);
     b = findArgument(definition.b, []);
   }
+  if (!carriesSkb(definition)) skb = NO_ARG;
   if (skb < 0) return found ? 'it takes no skb in this kernel' : 'BTF does not describe its arguments';
-  if (skb >= MAX_ARGS) return 'its skb is not among the first six arguments';
+  if (skb !== NO_ARG && skb >= MAX_ARGS) return 'its skb is not among the first six arguments';
   const returnType = found ? plainType(found.returns) : undefined;
   const returns = definition.returns.length > 0 || definition.withReturn || allReturns;
   return {
@@ -109,7 +112,8 @@ function planFunction(
     skb,
     a,
     b,
-    wantReturn: Boolean(returns) && returnType !== 'void',
+    sk: socketArgument(parameters),
+    wantReturn: Boolean(returns) && returnType !== 'void' && !READS_VALUE.has(definition.read),
     returnType,
   };
 }
@@ -118,7 +122,8 @@ function planTracepoint(definition: ProbeDefinition, kernel: Kernel): Omit<Plann
   const target = definition.tracepoint ?? '';
   const parameters = kernel.btf.tracepoint(target.split(':')[1] ?? '');
   if (!parameters) return 'this kernel has no such tracepoint';
-  const skb = definition.skb ?? parameters.findIndex((p) => p.pointsTo === 'sk_buff');
+  const found = parameters.findIndex((p) => p.pointsTo === 'sk_buff');
+  const skb = carriesSkb(definition) ? (definition.skb ?? found) : NO_ARG;
   if (skb < 0 || (skb !== NO_ARG && skb >= parameters.length)) return 'it carries no skb in this kernel';
   return {
     definition,
@@ -129,21 +134,41 @@ function planTracepoint(definition: ProbeDefinition, kernel: Kernel): Omit<Plann
     skb,
     a: findArgument(definition.a, parameters),
     b: findArgument(definition.b, parameters),
+    sk: socketArgument(parameters),
     wantReturn: false,
     returnType: undefined,
   };
 }
 
+/** Kprobes see register arguments only; a socket further behind is the skb's own to tell. */
+function socketArgument(parameters: readonly BtfParameter[] | undefined): number {
+  const at = parameters?.findIndex((p) => plainType(p.type) === 'struct sock *') ?? -1;
+  return at >= 0 && at < MAX_ARGS ? at : NO_ARG;
+}
+
+/** READ_* whose visit brings a number in the place of the return value: the rules are for that one. */
+const READS_VALUE = new Set<ProbeRead>(['value', 'route_error']);
+
 /** READ_* that make no sense without their argument. */
 const NEEDS_A = new Set<ProbeRead>([
   'hook_state',
   'nft_chain',
+  'nft_rule',
   'xt_table',
   'socket_transmit',
-  'request',
+  'segment',
+  'packet',
   'value',
   'state',
   'route',
+  'listen',
+  'sock',
+  'rtt',
+  'neigh',
+  'device',
+  'own',
+  'own_state',
+  'disown',
 ]);
 
 /** Finds each probe in this kernel. `allReturns`: the return value of every function is wanted (--ret). */
@@ -166,6 +191,7 @@ const READS: Readonly<Record<ProbeRead, number>> = {
   nothing: ReadNumber.nothing,
   hook_state: ReadNumber.hookState,
   nft_chain: ReadNumber.nftChain,
+  nft_rule: ReadNumber.nftRule,
   xt_table: ReadNumber.xtTable,
   drop: ReadNumber.drop,
   free: ReadNumber.free,
@@ -173,10 +199,21 @@ const READS: Readonly<Record<ProbeRead, number>> = {
   socket: ReadNumber.socket,
   socket_transmit: ReadNumber.socketTransmit,
   reset: ReadNumber.reset,
-  request: ReadNumber.request,
+  segment: ReadNumber.segment,
+  packet: ReadNumber.packet,
+  route_error: ReadNumber.routeError,
   value: ReadNumber.value,
   state: ReadNumber.state,
   route: ReadNumber.route,
+  listen: ReadNumber.listen,
+  sock: ReadNumber.sock,
+  rtt: ReadNumber.rtt,
+  neigh: ReadNumber.neigh,
+  device: ReadNumber.device,
+  own: ReadNumber.own,
+  own_return: ReadNumber.ownReturn,
+  own_state: ReadNumber.ownState,
+  disown: ReadNumber.disown,
 };
 
 /** The 64-bit spec that the attachment carries; its fields are enum spec_field in bpf/config.h. */
@@ -187,6 +224,8 @@ export function probeSpec(probe: PlannedProbe, withReturn: boolean): bigint {
   if (definition.deref) flags |= SpecFlag.deref;
   if (definition.noParse) flags |= SpecFlag.noParse;
   if (definition.receiving) flags |= SpecFlag.receiving;
+  if (definition.stack) flags |= SpecFlag.stack;
+  if (definition.end) flags |= SpecFlag.end;
   if (withReturn) flags |= SpecFlag.wantReturn;
   const field = (value: number, shift: number) => BigInt(value) << BigInt(shift);
   return (
@@ -196,6 +235,7 @@ export function probeSpec(probe: PlannedProbe, withReturn: boolean): bigint {
     field(probe.skb, SpecField.skbShift) |
     field(probe.a, SpecField.argAShift) |
     field(probe.b, SpecField.argBShift) |
-    field(probe.btf?.parameters.length ?? 0, SpecField.nargsShift)
+    field(probe.btf?.parameters.length ?? 0, SpecField.nargsShift) |
+    field(probe.sk, SpecField.skShift)
   );
 }

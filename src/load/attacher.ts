@@ -1,9 +1,17 @@
 import type { AttachResult, BpfObject, Link } from '#bpf-loader';
 import { type PlannedProbe, probeSpec } from './attach-plan.js';
-import { type AttachOutcome, type Backend, type KernelFeatures, usableBackends } from './backends.js';
+import { onlyFollows } from './probe-definition.js';
+import { type AttachOutcome, type Backend, type KernelFeatures, programsOf, usableBackends } from './backends.js';
 
 /** "nettrace" in ASCII: SPEC_MAGIC in bpf/config.h. */
 const SPEC_MAGIC = 0x6e65747472616365n;
+
+/** What doctor says of a backend that this kernel does not have. */
+const WHY_NOT: Readonly<Record<Exclude<Backend, 'tracepoint'>, string>> = {
+  'kprobe-multi': 'this kernel has no kprobe.multi (CONFIG_FPROBE, 5.18), or this user may not load programs for it',
+  kprobe: 'this kernel has no kprobes (CONFIG_KPROBE_EVENTS), or this user may not load programs for them',
+  fentry: 'this kernel, or this user, cannot load programs for fentry and fexit',
+};
 
 type Attached = { result: AttachResult; hasReturn: boolean };
 
@@ -19,15 +27,27 @@ function u64Bytes(value: bigint): Buffer {
   return Buffer.from(new BigUint64Array([value]).buffer);
 }
 
-/** Lets signals through: attaching and detaching are synchronous and take seconds on some kernels. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Attaching and detaching are synchronous, and take seconds on some kernels. */
+const BREATHE_MS = 50;
+
+/** Lets signals and batches through, now and then: where it is quick, nothing comes between. */
+class Breath {
+  #last = performance.now();
+
+  async take(): Promise<void> {
+    if (performance.now() - this.#last < BREATHE_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#last = performance.now();
+  }
 }
 
-/** Attaches the programs of a loaded object, and takes all of that back. */
+/** Attaches loaded programs, and takes all of that back. */
 export class Attacher {
   readonly #object: BpfObject;
   readonly #features: KernelFeatures;
+  readonly #loadMore: (programs: readonly string[]) => BpfObject;
+  readonly #objects = new Map<Backend, BpfObject>();
+  readonly #multiFollows: boolean;
   readonly #links: Link[] = [];
   readonly #single: Partial<Record<Backend, (probe: PlannedProbe) => Attached>> = {
     fentry: (probe) => this.#fentry(probe),
@@ -35,9 +55,31 @@ export class Attacher {
     kprobe: (probe) => this.#kprobe(probe),
   };
 
-  constructor(object: BpfObject, features: KernelFeatures) {
+  /**
+   * `loadMore`: loads what `object` left out, for a probe that has to fall to another backend. `multiFollows`: on_multi only
+   * follows packets; what sees them first, or no packets, goes to sessions.
+   */
+  constructor(
+    object: BpfObject,
+    features: KernelFeatures,
+    multiFollows: boolean,
+    loadMore: (programs: readonly string[]) => BpfObject,
+  ) {
     this.#object = object;
     this.#features = features;
+    this.#multiFollows = multiFollows;
+    this.#loadMore = loadMore;
+  }
+
+  #objectOf(backend: Backend): BpfObject {
+    let object = this.#objects.get(backend);
+    if (!object) {
+      const programs = programsOf(backend, this.#features);
+      const loaded = new Set(this.#object.programs.filter((p) => p.autoload).map((p) => p.name));
+      object = programs.every((name) => loaded.has(name)) ? this.#object : this.#loadMore(programs);
+      this.#objects.set(backend, object);
+    }
+    return object;
   }
 
   /** Attaches functions with the backends given, best first, each probe falling to the next on its own. */
@@ -49,12 +91,13 @@ export class Attacher {
     if (usable[0] === 'kprobe-multi' && outcomes.length > 0 && this.#allMulti(outcomes)) return outcomes;
     for (const backend of backends) {
       if (backend === 'tracepoint' || usable.includes(backend)) continue;
-      const message = 'this kernel, or this user, cannot load programs of this kind';
-      for (const outcome of outcomes) outcome.failures.push({ backend, code: 'EOPNOTSUPP', message });
+      for (const outcome of outcomes) outcome.failures.push({ backend, code: 'EOPNOTSUPP', message: WHY_NOT[backend] });
     }
+    if (usable.length === 0) return outcomes;
+    const breath = new Breath();
     for (const outcome of outcomes) {
       this.#best(outcome, usable);
-      await breathe();
+      await breath.take();
     }
     return outcomes;
   }
@@ -62,27 +105,31 @@ export class Attacher {
   /** Attaches tracepoints, each only where none of the probes that it stands in for is attached. */
   async attachTracepoints(probes: readonly PlannedProbe[], attached: ReadonlySet<string>): Promise<AttachOutcome[]> {
     const outcomes: AttachOutcome[] = [];
+    const breath = new Breath();
     for (const probe of probes) {
       if (probe.definition.insteadOf?.some((name) => attached.has(name))) continue;
       const name = probe.target.split(':')[1] ?? '';
-      const spec = immediates(probeSpec(probe, false));
-      const result = this.#keep(this.#object.attachRawTracepoint('on_tracing', name, spec));
+      const spec = probeSpec(probe, false);
+      const how = this.#features.tracepointCookie ? { cookie: spec } : immediates(spec);
+      const [program = ''] = programsOf('tracepoint', this.#features);
+      const result = this.#keep(this.#objectOf('tracepoint').attachRawTracepoint(program, name, how));
       outcomes.push({
         probe,
         backend: result.ok ? 'tracepoint' : undefined,
         hasReturn: false,
         failures: result.ok ? [] : [{ backend: 'tracepoint', code: result.code, message: result.message }],
       });
-      await breathe();
+      await breath.take();
     }
     return outcomes;
   }
 
   /** After this nothing produces records any more. */
   async detach(): Promise<void> {
+    const breath = new Breath();
     for (const link of this.#links.splice(0)) {
       link.detach();
-      await breathe();
+      await breath.take();
     }
   }
 
@@ -124,7 +171,7 @@ export class Attacher {
   #fentry(probe: PlannedProbe): Attached {
     const { btf } = probe;
     if (!btf) return failed('ENOENT', 2, `${probe.target} is not in the kernel's BTF`);
-    const object = this.#object;
+    const object = this.#objectOf('fentry');
     const options = { func: btf.name, ...(btf.module ? { module: btf.module } : {}) };
     return this.#pair(
       probe,
@@ -134,7 +181,7 @@ export class Attacher {
   }
 
   #kprobe(probe: PlannedProbe): Attached {
-    const object = this.#object;
+    const object = this.#objectOf('kprobe');
     const { target } = probe;
     if (this.#features.cookie) {
       return this.#pair(
@@ -161,6 +208,10 @@ export class Attacher {
   #multi(probe: PlannedProbe): Attached {
     const object = this.#object;
     const symbols = [probe.target];
+    if (this.#features.session) {
+      const result = this.#keep(this.#session([probe]));
+      return { result, hasReturn: result.ok && probe.wantReturn };
+    }
     return this.#pair(
       probe,
       (spec) => object.attachKprobeMulti('on_multi_return', { symbols, cookies: [spec], retprobe: true }),
@@ -168,28 +219,60 @@ export class Attacher {
     );
   }
 
-  /** All at once: one call for the returns, one for the visits. False where the kernel refused the lot. */
-  #allMulti(outcomes: AttachOutcome[]): boolean {
-    const returning = outcomes.filter((o) => o.probe.wantReturn).map((o) => o.probe);
-    let back: AttachResult | undefined;
-    if (returning.length > 0) {
-      back = this.#object.attachKprobeMulti('on_multi_return', {
-        symbols: returning.map((p) => p.target),
-        cookies: returning.map((p) => probeSpec(p, false)),
-        retprobe: true,
-      });
-      if (!back.ok) return false;
-    }
-    const visits = this.#object.attachKprobeMulti('on_multi', {
-      symbols: outcomes.map((o) => o.probe.target),
-      cookies: outcomes.map((o) => probeSpec(o.probe, o.probe.wantReturn)),
+  #session(probes: readonly PlannedProbe[]): AttachResult {
+    const symbols = probes.map((p) => p.target);
+    return this.#object.attachKprobeMulti('on_session', {
+      symbols,
+      cookies: probes.map((p) => probeSpec(p, p.wantReturn)),
+      session: true,
     });
-    if (!visits.ok) {
-      if (back?.ok) back.link.detach();
-      return false;
+  }
+
+  #visits(probes: readonly PlannedProbe[]): AttachResult {
+    const symbols = probes.map((p) => p.target);
+    return this.#object.attachKprobeMulti('on_multi', {
+      symbols,
+      cookies: probes.map((p) => probeSpec(p, p.wantReturn)),
+    });
+  }
+
+  #returns(probes: readonly PlannedProbe[]): AttachResult {
+    const symbols = probes.map((p) => p.target);
+    return this.#object.attachKprobeMulti('on_multi_return', {
+      symbols,
+      cookies: probes.map((p) => probeSpec(p, false)),
+      retprobe: true,
+    });
+  }
+
+  /**
+   * All in a few calls. Where there are sessions no function is in two of them: the kernel then jumps to it at once, and
+   * does not look through a list of who wants to know. False where the kernel refused one of them.
+   */
+  #allMulti(outcomes: AttachOutcome[]): boolean {
+    const probes = outcomes.map((o) => o.probe);
+    const inSession = (p: PlannedProbe) => p.wantReturn || (this.#multiFollows && !onlyFollows(p.definition));
+    const steps: [(probes: readonly PlannedProbe[]) => AttachResult, PlannedProbe[]][] = this.#features.session
+      ? [
+          // first what ends traces, then what begins them
+          [(some) => this.#visits(some), probes.filter((p) => !inSession(p))],
+          [(some) => this.#session(some), probes.filter(inSession)],
+        ]
+      : [
+          [(some) => this.#returns(some), probes.filter((p) => p.wantReturn)],
+          [(some) => this.#visits(some), probes],
+        ];
+    const links: Link[] = [];
+    for (const [attach, some] of steps) {
+      if (some.length === 0) continue;
+      const result = attach(some);
+      if (!result.ok) {
+        for (const link of links) link.detach();
+        return false;
+      }
+      links.push(result.link);
     }
-    if (back) this.#keep(back);
-    this.#keep(visits);
+    this.#links.push(...links);
     for (const outcome of outcomes) {
       outcome.backend = 'kprobe-multi';
       outcome.hasReturn = outcome.probe.wantReturn;

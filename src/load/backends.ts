@@ -1,9 +1,9 @@
-import { type BpfObject, probeProgramType } from '#bpf-loader';
+import { existsSync } from 'node:fs';
+import { type BpfObject, type KernelBtf, probeAttach, probeProgramType } from '#bpf-loader';
 import type { PlannedProbe } from './attach-plan.js';
+import type { Backend } from './backend-names.js';
 
-/** Ways to attach, best first. */
-export const BACKENDS = ['kprobe-multi', 'kprobe', 'fentry', 'tracepoint'] as const;
-export type Backend = (typeof BACKENDS)[number];
+export { BACKENDS, type Backend } from './backend-names.js';
 
 /** How one probe was attached, and what was tried before. */
 export interface AttachOutcome {
@@ -21,40 +21,57 @@ export interface KernelFeatures {
   tracing: boolean;
   /** kprobe.multi (CONFIG_FPROBE, 5.18) */
   multi: boolean;
+  /** Entry and return of a function in one attachment (6.10) */
+  session: boolean;
   /** bpf_get_attach_cookie for kprobes (5.15) */
   cookie: boolean;
+  /** and for raw tracepoints (6.10) */
+  tracepointCookie: boolean;
 }
 
-export function probeFeatures(
-  attachTypes: ReadonlyMap<string, number> | null,
-  helpers: ReadonlyMap<string, number> | null,
-): KernelFeatures {
-  const kprobe = probeProgramType('kprobe');
+/** The kernel function by which a program of a session knows what it is called for. */
+const SESSION_IS_RETURN = 'bpf_session_is_return';
+/** SESSION_MAGIC of bpf/config.h. */
+const SESSION_MAGIC = 0x6e65747472616366n;
+/** perf's kprobes (CONFIG_KPROBE_EVENTS): a kernel may load programs for them and have none. */
+const KPROBE_PMU = '/sys/bus/event_source/devices/kprobe';
+
+export function probeFeatures(btf: Pick<KernelBtf, 'enumValues' | 'member' | 'function'>): KernelFeatures {
+  const kprobe = existsSync(KPROBE_PMU) && probeProgramType('kprobe');
+  const multi = probeAttach('kprobe-multi');
+  const hasSessions = btf.enumValues('bpf_attach_type')?.has('BPF_TRACE_KPROBE_SESSION') === true;
   return {
     kprobe,
-    tracing: probeProgramType('tracing'),
-    multi: kprobe && attachTypes?.has('BPF_TRACE_KPROBE_MULTI') === true,
-    cookie: kprobe && helpers?.has('BPF_FUNC_get_attach_cookie') === true,
+    tracing: probeAttach('tracing'),
+    multi,
+    session: multi && hasSessions && btf.function(SESSION_IS_RETURN) !== null,
+    cookie: kprobe && btf.enumValues('bpf_func_id')?.has('BPF_FUNC_get_attach_cookie') === true,
+    tracepointCookie: btf.member('bpf_raw_tp_link', 'cookie') !== null,
   };
 }
 
-/** Programs of the object that this kernel can load; `on_tracing` is always there. */
-export function chooseAutoload(object: BpfObject, features: KernelFeatures): void {
-  const load: Record<string, boolean> = {
-    on_tracing: true,
-    on_tracing_return: features.tracing,
-    on_kprobe: features.kprobe && !features.cookie,
-    on_kretprobe: features.kprobe && !features.cookie,
-    on_cookie: features.cookie,
-    on_cookie_return: features.cookie,
-    on_multi: features.multi,
-    on_multi_return: features.multi,
-  };
-  for (const [name, wanted] of Object.entries(load)) object.setAutoload(name, wanted);
-  if (features.multi) {
-    object.setExpectedAttachType('on_multi', 'BPF_TRACE_KPROBE_MULTI');
-    object.setExpectedAttachType('on_multi_return', 'BPF_TRACE_KPROBE_MULTI');
+/** The program for visits and the one for returns (of sessions: for both), which tracepoints do not have. */
+export function programsOf(backend: Backend, features: KernelFeatures): string[] {
+  switch (backend) {
+    case 'kprobe-multi':
+      return ['on_multi', features.session ? 'on_session' : 'on_multi_return'];
+    case 'kprobe':
+      return features.cookie ? ['on_cookie', 'on_cookie_return'] : ['on_kprobe', 'on_kretprobe'];
+    case 'fentry':
+      return ['on_tracing', 'on_tracing_return'];
+    case 'tracepoint':
+      return [features.tracepointCookie ? 'on_tracepoint' : 'on_tracing'];
   }
+}
+
+/** Has the object's `load()` load these programs only: each costs a run of the verifier. */
+export function chooseAutoload(object: BpfObject, programs: readonly string[]): void {
+  for (const { name } of object.programs) object.setAutoload(name, programs.includes(name));
+  for (const name of ['on_multi', 'on_multi_return'])
+    if (programs.includes(name)) object.setExpectedAttachType(name, 'BPF_TRACE_KPROBE_MULTI');
+  if (!programs.includes('on_session')) return;
+  object.setExpectedAttachType('on_session', 'BPF_TRACE_KPROBE_SESSION');
+  object.setKfuncCall('on_session', SESSION_MAGIC, SESSION_IS_RETURN);
 }
 
 /** Which of these backends attach functions on this kernel, in their order. */
@@ -66,4 +83,9 @@ export function usableBackends(backends: readonly Backend[], features: KernelFea
     tracepoint: false,
   };
   return backends.filter((backend) => has[backend]);
+}
+
+/** Was any function attached? Without, frees and clones inside of the stack are not seen. */
+export function hasFunctions(outcomes: readonly AttachOutcome[]): boolean {
+  return outcomes.some(({ backend }) => backend !== undefined && backend !== 'tracepoint');
 }

@@ -1,6 +1,8 @@
 import { parseAddress } from '../decode/addresses.js';
 import { LITTLE } from '../decode/byte-order.js';
-import { FilterConfig, FilterNet, FilterRange, TraceConfig } from '../generated/layout.js';
+import type { GeneratedFilter } from '../filter/compile-filters.js';
+import { FilterConfig, FilterNet, FilterRange, TraceConfig, TraceMode } from '../generated/layout.js';
+import type { Mode } from '../modes.js';
 import type { Filter, Net, PortRange } from '../options.js';
 
 const ETH_P_IP = 0x0800;
@@ -34,15 +36,52 @@ function writeRange(view: DataView, at: number, range: PortRange): void {
 
 export interface ConfigInput {
   filter: Filter;
-  /** Inode; 0 for any. */
-  netns: number;
+  /** Filter expressions, where there are any. */
+  generated?: GeneratedFilter | undefined;
+  /** Inode; 0 for any. With a list only its namespaces, and those that are added later: see AttachedPrograms. */
+  netns: number | readonly number[];
   wantMeta: boolean;
   /** The kernel is too old for BTF of modules. */
+  /** on_multi is attached only where packets are followed that were seen before. */
+  multiFollows: boolean;
   fixedModuleTypes: boolean;
+  mode: Mode;
+  wantOwner: boolean;
+  wantHooks: boolean;
+  latencyFree: boolean;
+  /** Events a second; 0 for any. */
+  rateLimit: number;
+  /** Microseconds. */
+  minLatency: number;
+  minSrtt: number;
+  minRtt: number;
+}
+
+const KERNEL_MODES: Readonly<Record<Mode, number>> = {
+  life: TraceMode.life,
+  basic: TraceMode.events,
+  drop: TraceMode.events,
+  monitor: TraceMode.events,
+  sock: TraceMode.events,
+  rtt: TraceMode.events,
+  'rtt-detail': TraceMode.events,
+  latency: TraceMode.latency,
+  'latency-summary': TraceMode.latency,
+  'func-stats': TraceMode.stats,
+};
+
+/** Does the filter ask for anything at all? */
+function isEmpty(filter: Filter): boolean {
+  return Object.values(filter).every((value) => value === undefined || (Array.isArray(value) && value.length === 0));
+}
+
+function writeText(bytes: Uint8Array, at: number, text: string | undefined): void {
+  bytes.set(Buffer.from(text ?? ''), at);
 }
 
 /** Writes struct trace_config (bpf/config.h) into `bytes`, which begin with it. */
-export function writeConfig(bytes: Uint8Array, { filter, netns, wantMeta, fixedModuleTypes }: ConfigInput): void {
+export function writeConfig(bytes: Uint8Array, input: ConfigInput): void {
+  const { filter, netns } = input;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = TraceConfig.filter;
   const set = (offset: number, value: number) => view.setUint32(at + offset, value, LITTLE);
@@ -69,10 +108,33 @@ export function writeConfig(bytes: Uint8Array, { filter, netns, wantMeta, fixedM
   for (const [i, flags] of filter.tcpFlags.entries()) view.setUint8(at + FilterConfig.flags + i, flags);
   set(FilterConfig.lenLow, filter.pktLen?.low ?? 0);
   set(FilterConfig.lenHigh, filter.pktLen?.high ?? 0);
-  set(FilterConfig.netns, netns);
+  const isListed = typeof netns !== 'number';
+  set(FilterConfig.netns, isListed ? 0 : netns);
+  set(FilterConfig.netnsListed, Number(isListed));
   set(FilterConfig.pid, filter.pid ?? 0);
   set(FilterConfig.hasIfname, filter.ifname === undefined ? 0 : 1);
-  bytes.set(Buffer.from(filter.ifname ?? ''), at + FilterConfig.ifname);
-  view.setUint32(TraceConfig.wantMeta, wantMeta ? 1 : 0, LITTLE);
-  view.setUint32(TraceConfig.fixedModuleTypes, fixedModuleTypes ? 1 : 0, LITTLE);
+  writeText(bytes, at + FilterConfig.ifname, filter.ifname);
+  set(FilterConfig.hasComm, filter.comm === undefined ? 0 : 1);
+  writeText(bytes, at + FilterConfig.comm, filter.comm);
+  for (const [offset, value] of [
+    [TraceConfig.mode, KERNEL_MODES[input.mode]],
+    [TraceConfig.hasFilter, !isEmpty(filter) || netns !== 0 || input.generated !== undefined],
+    [TraceConfig.filterWanted, input.generated?.wanted ?? 0],
+    [TraceConfig.expressionWindow, input.generated?.expressionWindow ?? 0],
+    [TraceConfig.tunnelWindow, input.generated?.tunnelWindow ?? 0],
+    [TraceConfig.onlyAbnormal, input.mode === 'monitor'],
+    [TraceConfig.wantOwner, input.wantOwner],
+    [TraceConfig.wantHooks, input.wantHooks],
+    [TraceConfig.wantHistogram, input.mode === 'rtt' || input.mode === 'latency-summary'],
+    [TraceConfig.latencyToFree, input.latencyFree],
+    [TraceConfig.rateLimit, input.rateLimit],
+    [TraceConfig.minSrttUs, input.minSrtt],
+    [TraceConfig.minRttUs, input.minRtt],
+    [TraceConfig.wantMeta, input.wantMeta],
+    [TraceConfig.multiFollows, input.multiFollows],
+    [TraceConfig.fixedModuleTypes, input.fixedModuleTypes],
+  ] as const) {
+    view.setUint32(offset, Number(value), LITTLE);
+  }
+  view.setBigUint64(TraceConfig.minLatencyNs, BigInt(Math.round(input.minLatency * 1000)), LITTLE);
 }

@@ -1,10 +1,24 @@
 import { Kallsyms, KernelBtf } from '#bpf-loader';
 
+/** The kernel that other threads are reading. Symbols come long after types; programs are loaded meanwhile. */
+export class KernelReading {
+  readonly btf: Promise<KernelBtf>;
+  readonly whole: Promise<Kernel>;
+
+  constructor(btfPath?: string) {
+    this.btf = KernelBtf.read(btfPath);
+    this.whole = Promise.all([this.btf, Kallsyms.read()]).then(([btf, symbols]) => new Kernel(btf, symbols));
+    // who waits for one hears of its failure; nobody has to
+    for (const part of [this.btf, this.whole]) part.catch(() => {});
+  }
+}
+
 /** What the running kernel says about itself: types, symbols, enum names. Read once per run. */
 export class Kernel {
   readonly btf: KernelBtf;
   readonly symbols: Kallsyms;
   readonly #enums = new Map<string, Map<number, string>>();
+  #dropReasons: Set<string> | undefined;
 
   constructor(btf: KernelBtf, symbols: Kallsyms) {
     this.btf = btf;
@@ -12,10 +26,8 @@ export class Kernel {
   }
 
   /** Throws BpfError where the kernel has no BTF or kallsyms cannot be read. */
-  static read(): Kernel {
-    const btf = KernelBtf.load();
-    btf.loadModules();
-    return new Kernel(btf, Kallsyms.load());
+  static read(btfPath?: string): Promise<Kernel> {
+    return new KernelReading(btfPath).whole;
   }
 
   /** symbol+0xoffset, with [module] behind it; the address in hexadecimal where no symbol has it. */
@@ -26,16 +38,22 @@ export class Kernel {
     return found.module ? `${text} [${found.module}]` : text;
   }
 
-  /** A drop reason without SKB_DROP_REASON_; those of subsystems by their own enum; the number where it has no name. */
+  /** A drop reason without SKB_DROP_REASON_; those of subsystems in full; the number where it has no name. */
   dropReason(value: number): string {
     const subsystem = value >>> 16;
     if (subsystem === 0) return this.#enumName('skb_drop_reason', value, 'SKB_DROP_REASON_');
-    for (const [name, prefix] of SUBSYSTEM_REASONS) {
+    for (const name of SUBSYSTEM_REASONS) {
       const found = this.#names(name).get(value);
-      if (found !== undefined) return found.startsWith(prefix) ? found.slice(prefix.length) : found;
+      if (found !== undefined) return found;
     }
     const owner = this.#names('skb_drop_reason_subsys').get(subsystem);
     return `${owner?.replace('SKB_DROP_REASON_SUBSYS_', '') ?? `SUBSYSTEM_${subsystem}`}_${value & 0xffff}`;
+  }
+
+  /** Whether this kernel's enum skb_drop_reason has SKB_DROP_REASON_`name`. */
+  hasDropReason(name: string): boolean {
+    this.#dropReasons ??= new Set(this.btf.enumValues('skb_drop_reason')?.keys());
+    return this.#dropReasons.has(`SKB_DROP_REASON_${name}`);
   }
 
   resetReason(value: number): string {
@@ -59,9 +77,8 @@ export class Kernel {
   }
 }
 
-/** Enums of reasons that belong to a subsystem, in its module's BTF (include/net/dropreason.h, 6.4). */
-const SUBSYSTEM_REASONS: ReadonlyArray<readonly [name: string, prefix: string]> = [
-  ['mac80211_drop_reason', ''],
-  ['ovs_drop_reason', 'OVS_DROP_'],
-  ['qdisc_drop_reason', 'QDISC_DROP_'],
-];
+/**
+ * Enums of reasons that belong to a subsystem, in its module's BTF (include/net/dropreason.h, 6.4). Their names are kept
+ * whole, as the kernel prints them: OVS_DROP_RECURSION_LIMIT is not the core's RECURSION_LIMIT.
+ */
+const SUBSYSTEM_REASONS = ['mac80211_drop_reason', 'ovs_drop_reason', 'qdisc_drop_reason'] as const;

@@ -42,3 +42,10 @@ export function netnsInode(text: string): number {
 export function currentNetnsInode(): number {
   return statSync('/proc/self/ns/net').ino;
 }
+
+/** What the option `netns` asks for: one inode, a list of them, or 0 for any. */
+export function wantedNetns(netns: string | readonly string[] | undefined, isCurrent: boolean): number | number[] {
+  if (typeof netns === 'string') return netnsInode(netns);
+  if (netns) return [...new Set(netns.map(netnsInode))];
+  return isCurrent ? currentNetnsInode() : 0;
+}

@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, r
 import { arch, platform, release } from 'node:os';
 import { NettraceError } from '../errors.js';
 
+const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
 /** Bits of linux/capability.h */
 const CAP_NET_ADMIN = 12;
 const CAP_SYS_ADMIN = 21;
@@ -112,14 +113,13 @@ function checkCapabilities(): Check {
   };
 }
 
-function checkBtf(): Check {
-  if (existsSync('/sys/kernel/btf/vmlinux'))
-    return { name: 'BTF', ok: true, fatal: true, text: '/sys/kernel/btf/vmlinux' };
+function checkBtf(path = KERNEL_BTF): Check {
+  if (existsSync(path)) return { name: 'BTF', ok: true, fatal: true, text: path };
   return {
     name: 'BTF',
     ok: false,
     fatal: true,
-    text: 'the kernel has no BTF (/sys/kernel/btf/vmlinux is missing)',
+    text: path === KERNEL_BTF ? `the kernel has no BTF (${path} is missing)` : `there is no BTF at '${path}'`,
     advice:
       'use a kernel with CONFIG_DEBUG_INFO_BTF=y, as the kernels of all larger distributions are; in a container mount /sys',
   };
@@ -187,20 +187,35 @@ function checkTracefs(): Check {
 }
 
 /** What this kernel and this user can do; the first fatal failure is the one to mend first. */
-export function runChecks(): Check[] {
+export function runChecks(btfPath?: string): Check[] {
   const checks = checkPlatform();
   if (checks.some((c) => !c.ok)) return checks;
-  return [...checks, checkVersion(), checkBtf(), checkCapabilities(), checkLockdown(), checkKallsyms(), checkTracefs()];
+  return [
+    ...checks,
+    checkVersion(),
+    checkBtf(btfPath),
+    checkCapabilities(),
+    checkLockdown(),
+    checkKallsyms(),
+    checkTracefs(),
+  ];
 }
 
 /**
  * Throws NettraceError for the first thing that makes tracing impossible. Returns what a user should know of what is
- * only limited.
+ * only limited. With `force` the first, too, is only a warning: the kernel has the last word.
  */
-export function requireTraceable(): string[] {
-  const checks = runChecks();
+export function requireTraceable({
+  force = false,
+  btfPath,
+}: {
+  force?: boolean;
+  btfPath?: string | undefined;
+} = {}): string[] {
+  const checks = runChecks(btfPath);
   const failed = checks.find((c) => !c.ok && c.fatal);
-  if (failed) throw new NettraceError(`cannot trace: ${failed.text}`, failed.advice ? { advice: failed.advice } : {});
+  if (failed && !force)
+    throw new NettraceError(`cannot trace: ${failed.text}`, failed.advice ? { advice: failed.advice } : {});
   // tracefs is named by doctor alone: tracing does without it
   return checks.filter((c) => !c.ok && c.name !== 'tracefs').map((c) => `${c.text} (${c.advice})`);
 }

@@ -1,7 +1,9 @@
 import { UsageError } from '../errors.js';
+import { HOOK_STAGE } from '../explain/hooks.js';
 import { PROBES } from '../generated/probes.js';
+import { followsPackets, type Mode, watchesSockets } from '../modes.js';
 import type { Kernel } from './kernel.js';
-import type { ProbeDefinition } from './probe-definition.js';
+import { carriesSkb, type ProbeDefinition, tracksOwner } from './probe-definition.js';
 
 const IDENTITY_READS = new Set(['drop', 'free', 'derive']);
 
@@ -10,7 +12,26 @@ export function keepsIdentity(probe: ProbeDefinition): boolean {
   return IDENTITY_READS.has(probe.read);
 }
 
-function globToRegExp(glob: string): RegExp {
+/** Which probes a run wants; see TraceOptions for the lists. */
+export interface ProbeChoice {
+  mode: Mode;
+  trace?: readonly string[];
+  traceExclude?: readonly string[];
+  traceStack?: readonly string[];
+  traceMatcher?: readonly string[];
+  traceFree?: readonly string[];
+  traceNoclone?: boolean;
+  /** Owners of sockets are wanted, ... */
+  wantOwner?: boolean;
+  /** ... and asked for by the filter: packets may be seen for the first time wherever their socket is known. */
+  filterOwner?: boolean;
+  /** Functions registered at netfilter hooks are asked which of them returned the verdict. */
+  hooks?: boolean;
+  /** Round-trip times are wanted in --monitor. */
+  wantRtt?: boolean;
+}
+
+export function globToRegExp(glob: string): RegExp {
   const source = glob
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')
@@ -18,59 +39,225 @@ function globToRegExp(glob: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-/** A probe for a function that the table does not know but that the kernel has, with an skb among its arguments. */
-function probeForFunction(name: string): ProbeDefinition {
-  return { name, stage: 'other', groups: [], isDefault: false, symbols: [name], read: 'nothing', returns: [] };
+/** A probe for a function that the table does not know but that the kernel has. */
+function probeForFunction(name: string, mode: Mode): ProbeDefinition {
+  const read = watchesSockets(mode) ? 'sock' : 'nothing';
+  const a = watchesSockets(mode) ? { a: ['struct sock *'] } : {};
+  return { name, stage: 'other', groups: [], isDefault: false, symbols: [name], read, ...a, returns: [] };
 }
 
-function kernelFunctions(kernel: Kernel, pattern: string): ProbeDefinition[] {
-  return kernel.btf.functions({ pattern, pointsTo: 'sk_buff' }).map((f) => probeForFunction(f.name));
+function kernelFunctions(kernel: Pick<Kernel, 'btf'>, pattern: string, mode: Mode): ProbeDefinition[] {
+  if (isFixed(mode)) return [];
+  const pointsTo = watchesSockets(mode) ? 'sock' : 'sk_buff';
+  return kernel.btf.functions({ pattern, pointsTo }).map((f) => probeForFunction(f.name, mode));
 }
 
-function selectOne(word: string, kernel: Kernel): ProbeDefinition[] {
-  if (word === 'all') return [...PROBES];
-  if (/[*?]/.test(word)) {
-    const pattern = globToRegExp(word);
-    const known = PROBES.filter((p) => pattern.test(p.name));
-    const names = new Set(known.flatMap((p) => [p.name, ...(p.symbols ?? [])]));
-    const others = kernelFunctions(kernel, word).filter((p) => !names.has(p.name));
-    if (known.length + others.length === 0) {
-      throw new UsageError(`no function matches '${word}'`, {
-        advice: 'only functions with an skb among their arguments can be traced; nettrace probes lists the table',
-      });
-    }
-    return [...known, ...others];
+/** All functions of the shape of a netfilter hook function (nf_hookfn), whoever has registered them. Their lines are not shown. */
+function hookFunctions(kernel: Pick<Kernel, 'btf'>): ProbeDefinition[] {
+  return kernel.btf
+    .functions({ pointsTo: 'nf_hook_state' })
+    .filter(({ parameters, returns }) => {
+      const [priv, skb, state, ...more] = parameters.map((p) => p.pointsTo);
+      return (
+        priv === null &&
+        skb === 'sk_buff' &&
+        state === 'nf_hook_state' &&
+        more.length === 0 &&
+        returns === 'unsigned int'
+      );
+    })
+    .map(({ name }) => ({
+      name,
+      stage: HOOK_STAGE,
+      groups: [],
+      isDefault: false,
+      symbols: [name],
+      read: 'nothing',
+      returns: [
+        {
+          when: { mask: 0xff, eq: 0 },
+          note: { level: 'error', text: 'packet is dropped by this netfilter hook function' },
+        },
+      ],
+      show: 'verdict',
+      hidden: true,
+    }));
+}
+
+/** A packet's probe as --sock uses it: the socket among its arguments in place of the skb. */
+function forSockets(probe: ProbeDefinition): ProbeDefinition {
+  if (probe.read === 'sock' || probe.read === 'rtt') return probe;
+  const { entry: _e, deref: _d, withReturn: _w, noParse: _n, receiving: _r, note: _o, b, ...rest } = probe;
+  const state = probe.read === 'state' && b ? { b } : {};
+  return { ...rest, ...state, read: 'sock', a: ['struct sock *'], returns: [] };
+}
+
+/** Modes that are about certain functions: others of the kernel would be reported as what they are not. */
+function isFixed(mode: Mode): boolean {
+  return mode === 'drop' || mode === 'monitor' || mode === 'rtt' || mode === 'rtt-detail';
+}
+
+/** The table as this mode sees it; what makes no sense in it is left out. */
+function tableFor(mode: Mode): readonly ProbeDefinition[] {
+  const table = PROBES.filter((p) => !tracksOwner(p));
+  if (mode === 'drop') return table.filter((p) => p.read === 'drop');
+  if (mode === 'rtt' || mode === 'rtt-detail') return table.filter((p) => p.read === 'rtt');
+  if (watchesSockets(mode)) return table.filter((p) => !['neigh', 'device', 'route'].includes(p.read)).map(forSockets);
+  if (mode === 'monitor') return table.filter((p) => p.monitor);
+  if (mode === 'life') return table.filter((p) => carriesSkb(p) || p.read === 'state' || p.read === 'route');
+  return table.filter(carriesSkb);
+}
+
+function defaultsFor(mode: Mode, table: readonly ProbeDefinition[]): readonly ProbeDefinition[] {
+  switch (mode) {
+    case 'sock':
+      return table.filter((p) => p.sock);
+    default:
+      return isFixed(mode) ? table : table.filter((p) => p.isDefault);
   }
-  const known = PROBES.filter(
-    (p) => p.name === word || p.stage === word || p.groups.includes(word) || p.symbols?.includes(word),
-  );
-  if (known.length > 0) return known;
-  const others = kernelFunctions(kernel, word);
-  if (others.length > 0) return others;
-  throw new UsageError(`unknown function or group '${word}'`, {
+}
+
+function noSuchWord(word: string, kernel: Pick<Kernel, 'btf'>, mode: Mode): UsageError {
+  if (/[*?]/.test(word)) {
+    return new UsageError(`no function matches '${word}'`, {
+      advice: watchesSockets(mode)
+        ? 'only functions with a socket among their arguments can be traced here; nettrace probes lists the table'
+        : 'only functions with an skb among their arguments can be traced; nettrace probes lists the table',
+    });
+  }
+  const known = PROBES.some((p) => p.name === word || p.stage === word || p.groups.includes(word));
+  if (known) {
+    return new UsageError(`'${word}' is not there in this mode`, {
+      advice: 'nettrace probes lists groups and functions; those of sockets go with --sock',
+    });
+  }
+  return new UsageError(`unknown function or group '${word}'`, {
     advice: kernel.btf.function(word)
-      ? 'the kernel has this function, but it takes no skb'
+      ? `the kernel has this function, but it takes no ${watchesSockets(mode) ? 'socket' : 'skb'}`
       : 'nettrace probes lists groups and functions',
   });
 }
 
-/**
- * The probes for these words of -t (groups, functions, globs, `all`), or the default set without any. A probe that was
- * asked for is an entry: packets may be seen there for the first time. Throws UsageError for a word that fits nothing.
- */
-export function selectProbes(words: readonly string[], kernel: Kernel): ProbeDefinition[] {
-  if (words.length === 0) return PROBES.filter((p) => p.isDefault);
-  const chosen = new Map<string, ProbeDefinition>();
-  for (const probe of PROBES) if (probe.isDefault && keepsIdentity(probe)) chosen.set(probe.name, probe);
-  const everything = words.includes('all');
-  for (const word of words) {
-    for (const probe of selectOne(word, kernel)) {
-      const carriesSkb = probe.read !== 'state' && probe.read !== 'route';
-      const entry =
-        probe.entry ||
-        (carriesSkb && !everything && !keepsIdentity(probe) && !probe.noParse && probe.read !== 'request');
-      chosen.set(probe.name, entry ? { ...probe, entry: true } : probe);
+/** Does this name of a function or a group, no glob, mean the probe? */
+export function isMeant(probe: ProbeDefinition, word: string): boolean {
+  const { name, stage, groups, symbols } = probe;
+  return name === word || stage === word || groups.includes(word) || Boolean(symbols?.includes(word));
+}
+
+/** The probes that one word means. */
+function selectOne(
+  word: string,
+  table: readonly ProbeDefinition[],
+  kernel: Pick<Kernel, 'btf'>,
+  mode: Mode,
+): readonly ProbeDefinition[] {
+  if (word === 'all') return table;
+  if (/[*?]/.test(word)) {
+    const pattern = globToRegExp(word);
+    const known = table.filter((p) => pattern.test(p.name));
+    if (mode === 'monitor') return known;
+    const names = new Set(known.flatMap((p) => [p.name, ...(p.symbols ?? [])]));
+    return [...known, ...kernelFunctions(kernel, word, mode).filter((p) => !names.has(p.name))];
+  }
+  const known = table.filter((p) => isMeant(p, word));
+  return known.length > 0 || mode === 'monitor' ? known : kernelFunctions(kernel, word, mode);
+}
+
+/** The probes of one run, while options are applied to them. */
+class Selection {
+  readonly chosen = new Map<string, ProbeDefinition>();
+  readonly #table: readonly ProbeDefinition[];
+  readonly #kernel: Pick<Kernel, 'btf'>;
+  readonly #mode: Mode;
+
+  constructor(table: readonly ProbeDefinition[], kernel: Pick<Kernel, 'btf'>, mode: Mode) {
+    this.#table = table;
+    this.#kernel = kernel;
+    this.#mode = mode;
+  }
+
+  /** Names of what the words mean. Throws UsageError for a word that fits nothing. */
+  resolve(words: readonly string[] | undefined): ReadonlyMap<string, ProbeDefinition> {
+    const found = new Map<string, ProbeDefinition>();
+    for (const word of words ?? []) {
+      const probes = selectOne(word, this.#table, this.#kernel, this.#mode);
+      if (probes.length === 0) throw noSuchWord(word, this.#kernel, this.#mode);
+      for (const probe of probes) found.set(probe.name, probe);
+    }
+    return found;
+  }
+
+  add(probe: ProbeDefinition): void {
+    this.chosen.set(probe.name, probe);
+  }
+
+  change(name: string, change: Partial<ProbeDefinition>): void {
+    const probe = this.chosen.get(name);
+    if (probe) this.chosen.set(name, { ...probe, ...change });
+  }
+}
+
+/** May a packet be seen here for the first time, because the user named this probe? */
+function canBegin(probe: ProbeDefinition): boolean {
+  return carriesSkb(probe) && !keepsIdentity(probe) && !probe.noParse && !probe.a?.includes('struct request_sock *');
+}
+
+function addWanted(selection: Selection, choice: ProbeChoice, table: readonly ProbeDefinition[]): void {
+  const { mode, trace = [] } = choice;
+  if (trace.length === 0) {
+    for (const probe of defaultsFor(mode, table)) selection.add(probe);
+  } else {
+    if (followsPackets(mode))
+      for (const probe of table) if (probe.isDefault && keepsIdentity(probe)) selection.add(probe);
+    const everything = trace.includes('all');
+    if (trace.includes('default')) for (const probe of defaultsFor(mode, table)) selection.add(probe);
+    for (const probe of selection.resolve(trace.filter((word) => word !== 'default')).values()) {
+      if (trace.includes('default') && selection.chosen.has(probe.name)) continue;
+      const entry = probe.entry || (canBegin(probe) && !everything);
+      selection.add(entry ? { ...probe, entry: true } : probe);
     }
   }
-  return [...chosen.values()];
+  if (mode === 'monitor' && choice.wantRtt) for (const probe of PROBES) if (probe.read === 'rtt') selection.add(probe);
+}
+
+function applyLists(selection: Selection, choice: ProbeChoice): void {
+  const { mode } = choice;
+  const stacks = selection.resolve(choice.traceStack);
+  const begins = selection.resolve(choice.traceMatcher);
+  const ends = selection.resolve(choice.traceFree);
+  for (const [name, probe] of [...stacks, ...begins, ...ends]) if (!selection.chosen.has(name)) selection.add(probe);
+  for (const name of stacks.keys()) selection.change(name, { stack: true });
+  if (begins.size > 0) for (const name of selection.chosen.keys()) selection.change(name, { entry: begins.has(name) });
+  for (const name of ends.keys()) selection.change(name, { end: true });
+  if (ends.size === 0 && mode !== 'life' && followsPackets(mode)) {
+    for (const [name, probe] of selection.chosen)
+      if (probe.read === 'drop' || probe.read === 'free') selection.change(name, { end: true });
+  }
+  for (const name of selection.resolve(choice.traceExclude).keys()) {
+    const probe = selection.chosen.get(name);
+    if (probe && followsPackets(mode) && (probe.read === 'drop' || probe.read === 'free'))
+      selection.change(name, { hidden: true });
+    else selection.chosen.delete(name);
+  }
+  if (choice.traceNoclone)
+    for (const [name, probe] of selection.chosen) if (probe.read === 'derive') selection.chosen.delete(name);
+}
+
+/**
+ * The probes that a run wants: the mode's default set, or what `trace` names, changed by the other lists. A packet's
+ * probe that was asked for is an entry: packets may be seen there for the first time. Frees that are excluded stay, hidden,
+ * where packets are followed. Throws UsageError for a word that fits nothing.
+ */
+export function selectProbes(choice: ProbeChoice, kernel: Pick<Kernel, 'btf'>): ProbeDefinition[] {
+  const table = tableFor(choice.mode);
+  const selection = new Selection(table, kernel, choice.mode);
+  addWanted(selection, choice, table);
+  applyLists(selection, choice);
+  if (choice.filterOwner && !choice.traceMatcher?.length) {
+    for (const [name, probe] of selection.chosen) if (canBegin(probe)) selection.change(name, { entry: true });
+  }
+  if (choice.hooks)
+    for (const probe of hookFunctions(kernel)) if (!selection.chosen.has(probe.name)) selection.add(probe);
+  if (choice.wantOwner) for (const probe of PROBES) if (tracksOwner(probe)) selection.add(probe);
+  return [...selection.chosen.values()];
 }

@@ -1,12 +1,12 @@
-import { constants, closeSync, fchmodSync, fstatSync, ftruncateSync, lstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { NettraceError, UsageError } from '../errors.js';
 import type { Writer } from './stream-writer.js';
 
 /**
  * Opens a file to write to, mode 0600 where it is made. A symbolic link, or a file, that another user owns is not followed
- * or written; links of one's own are. Throws UsageError.
+ * or written; links of one's own are. What is in the file is removed, unless it is to be kept. Throws UsageError.
  */
-export function openOutputFile(path: string): number {
+export function openOutputFile(path: string, { keep = false } = {}): number {
   const own = process.geteuid?.() ?? 0;
   let follow = false;
   try {
@@ -42,7 +42,7 @@ export function openOutputFile(path: string): number {
       });
     }
     fchmodSync(fd, 0o600);
-    ftruncateSync(fd, 0);
+    if (!keep) ftruncateSync(fd, 0);
   }
   return fd;
 }
@@ -70,9 +70,14 @@ export class FileWriter implements Writer {
     this.#path = path;
   }
 
+  /** Bytes in the file. */
+  get written(): number {
+    return this.#written;
+  }
+
   /** Throws NettraceError where the disk is full; the file then ends with the last whole block. */
-  write(text: string): void {
-    const bytes = Buffer.from(text);
+  write(block: string | Uint8Array): void {
+    const bytes = typeof block === 'string' ? Buffer.from(block) : block;
     let at = 0;
     try {
       while (at < bytes.length) at += writeSome(this.#fd, bytes, at);

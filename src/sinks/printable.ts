@@ -9,3 +9,18 @@ export function printable(text: string): string {
     return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
   });
 }
+
+/**
+ * The same for every string in a value that JSON.parse made, in place. Records that were read from a file may hold
+ * control characters anywhere, not only in names that the kernel lets anyone choose.
+ */
+export function printableNames(value: object): void {
+  const object = value as Record<string, unknown>;
+  for (const key of Object.keys(object)) {
+    const inner = object[key];
+    if (typeof inner === 'string') {
+      const visible = printable(inner);
+      if (visible !== inner) object[key] = visible;
+    } else if (typeof inner === 'object' && inner !== null) printableNames(inner);
+  }
+}

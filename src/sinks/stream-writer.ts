@@ -6,7 +6,8 @@ export interface Writer {
   /** True once the reader has gone: nothing more needs to be written. */
   readonly closed: boolean;
   write(text: string): Promise<void> | void;
-  close(): void;
+  /** Writes what is still waiting. */
+  close(): Promise<void> | void;
 }
 
 /** Writes to standard output and waits while it is full. A reader that has gone (`| head`) is an end, not an error. */
@@ -14,15 +15,20 @@ export class StreamWriter implements Writer {
   closed = false;
   #failure: NettraceError | undefined;
   readonly #stream: WriteStream;
+  readonly #onGone: () => void;
   readonly #onError = (error: NodeJS.ErrnoException) => {
     this.closed = true;
-    if (error.code === 'EPIPE') return;
-    const what = error.code === 'ENOSPC' ? 'the disk is full' : error.code;
-    this.#failure = new NettraceError(`cannot write to standard output: ${what}`, { cause: error });
+    if (error.code !== 'EPIPE') {
+      const what = error.code === 'ENOSPC' ? 'the disk is full' : error.code;
+      this.#failure = new NettraceError(`cannot write to standard output: ${what}`, { cause: error });
+    }
+    this.#onGone();
   };
 
-  constructor(stream: WriteStream) {
+  /** `onGone`: called when nothing more can be written. */
+  constructor(stream: WriteStream, onGone: () => void = () => {}) {
     this.#stream = stream;
+    this.#onGone = onGone;
     stream.on('error', this.#onError);
   }
 
@@ -40,9 +46,12 @@ export class StreamWriter implements Writer {
       this.#stream.on('drain', done).on('error', done).on('close', done);
     });
     if (this.#failure) throw this.#failure;
+    // it may close without an error
+    if (this.#stream.destroyed) this.closed = true;
   }
 
+  /** Throws NettraceError where a write failed. The handler stays: an error of the last write may come later. */
   close(): void {
-    // the handler stays: an error of the last write may come later
+    if (this.#failure) throw this.#failure;
   }
 }

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SkbTrace, TraceOptions } from '../../dist/index.js';
-import { type Recording, record } from '../support/kernel-recording.js';
+import type { Recording } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
+import { recordAll, shortConnection } from '../support/kernel-traffic.js';
 
 const PORT = 8000;
 const UDP_PORT = 5303;
@@ -15,7 +16,7 @@ const PROBES = ['net_dev_queue', 'netif_receive_skb'];
 const net = new Topology();
 const CLIENT = `${net.v4}.1.1`;
 const SERVER = `${net.v4}.1.2`;
-const recordings = new Map<string, Recording>();
+let recordings: ReadonlyMap<string, Recording> = new Map();
 
 function filters(clientPid: number): Record<string, TraceOptions> {
   const client = net.namespace('client');
@@ -39,14 +40,6 @@ function filters(clientPid: number): Record<string, TraceOptions> {
 /** Each filter is a load of the programs, which takes six seconds on an emulated machine. */
 const EMULATED = process.env.NETTRACE_VM !== undefined;
 
-/** Each filter is a run of its own, all around the same traffic. */
-async function recordAll(list: [string, TraceOptions][], play: () => Promise<void>): Promise<void> {
-  const [first, ...rest] = list;
-  if (!first) return play();
-  const [name, options] = first;
-  recordings.set(name, await record({ addr: net.nets, trace: PROBES, ...options }, () => recordAll(rest, play)));
-}
-
 beforeAll(async () => {
   if (EMULATED) return;
   net.add('client', 'server');
@@ -55,13 +48,12 @@ beforeAll(async () => {
     { node: 'server', ifname: 's0', addresses: [`${SERVER}/24`] },
   );
   const [client, server] = [await net.agent('client'), await net.agent('server')];
-  await recordAll(Object.entries(filters(client.pid)), async () => {
-    const listener = await server.listen(SERVER, PORT);
-    const near = await client.bound(CLIENT, 40000);
-    await near.call('connect', [SERVER, PORT]);
-    const far = await listener.accept();
-    await near.close();
-    await far.close();
+  const runs = Object.entries(filters(client.pid)).map(([name, options]) => [
+    name,
+    { addr: net.nets, trace: PROBES, ...options },
+  ]);
+  recordings = await recordAll(Object.fromEntries(runs), async () => {
+    await shortConnection(client, server, [CLIENT, 40000], [SERVER, PORT]);
     const receiver = await server.bound(SERVER, UDP_PORT, 'SOCK_DGRAM');
     const sender = await client.bound(CLIENT, UDP_PORT, 'SOCK_DGRAM');
     for (const size of [20, 120, 400]) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SkbTrace } from '../../src/types.js';
 import { type Recording, record } from '../support/kernel-recording.js';
 import { showTrace } from '../support/kernel-match.js';
 import { Topology, until } from '../support/kernel-topology.js';
@@ -50,8 +51,11 @@ describe('a ring buffer that is too small', () => {
 
   it('leaves no trace that says it is complete and is not', () => {
     const [first, ...others] = recording.traces.filter(({ complete }) => complete);
-    const way = first!.events.slice(0, 4).map(({ func }) => func);
-    const wrong = others.filter((one) => way.some((func, i) => one.events[i]?.func !== func));
+    // only the first packet may wait for its neighbour
+    const functions = (one: SkbTrace) =>
+      one.events.flatMap(({ func }) => (func === 'neigh_resolve_output' ? [] : func));
+    const way = functions(first!).slice(0, 4);
+    const wrong = others.filter((one) => way.some((func, i) => functions(one)[i] !== func));
     expect(wrong.slice(0, 3).map(showTrace)).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ def argument(method, value):
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, str):
-        if method in ("setsockopt", "shutdown"):
+        if method in ("setsockopt", "shutdown", "recv"):
             return constant(value) if hasattr(socket, value) else bytes.fromhex(value)
         return value.encode() if method.startswith("send") else value
     return value
@@ -113,7 +113,13 @@ def flood(ask):
         sock.send(b"x" * ask["size"])
 
 
-DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, flood)}
+def rename(ask):
+    """Gives this process another name, as ps shows it."""
+    with open("/proc/self/comm", "w", encoding="utf-8") as file:
+        file.write(ask["comm"])
+
+
+DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, flood, rename)}
 DO["socket"] = open_socket
 
 print(json.dumps({"ready": True}), flush=True)

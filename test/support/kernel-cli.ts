@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { until } from './kernel-topology.js';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+export const CLI_PROGRAM = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 export interface Ended {
   code: number | null;
@@ -21,7 +21,7 @@ export class Cli {
 
   /** `before`: words in front of `node dist/cli.js`, such as `setpriv ...`. */
   constructor(words: readonly string[], before: readonly string[] = []) {
-    const [program, ...rest] = [...before, process.execPath, PROGRAM, ...words];
+    const [program, ...rest] = [...before, process.execPath, CLI_PROGRAM, ...words];
     this.process = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.process.stdout.setEncoding('utf8').on('data', (text) => {
       this.stdout += text;
@@ -51,7 +51,8 @@ export class Cli {
         if (hasEnded) throw new Error(`ended before it began: ${this.stderr}`);
         return `${this.stdout}${this.stderr}`.includes('begin trace...\n');
       },
-      100,
+      // several that start at once on an emulated machine wait for each other
+      240,
     );
     return this;
   }

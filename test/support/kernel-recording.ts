@@ -97,7 +97,7 @@ export async function record(
     const { outcomes } = await run.ready;
     const traces: SkbTrace[] = [];
     const reading = (async () => {
-      for await (const one of run) traces.push(one);
+      for await (const one of run) if (one.type === 'trace') traces.push(one);
     })();
     try {
       await play(traces);

@@ -5,17 +5,17 @@ import type { TestContext } from 'vitest';
 import { Kallsyms } from '#bpf-loader';
 import { Kernel } from '../../src/load/kernel.js';
 
-let running: Kernel | undefined;
+const BTF = '/sys/kernel/btf/vmlinux';
+const running = existsSync(BTF) ? await Kernel.read() : undefined;
 
 /** Skips the test where the running kernel has no BTF. */
 export function needBtf(ctx: TestContext): void {
-  ctx.skip(!existsSync('/sys/kernel/btf/vmlinux'), 'this kernel has no BTF (/sys/kernel/btf/vmlinux)');
+  ctx.skip(!running, `this kernel has no BTF (${BTF})`);
 }
 
 /** The running kernel, read once for a file of tests; the test is skipped where it has no BTF. */
 export function readKernel(ctx: TestContext): Kernel {
-  needBtf(ctx);
-  running ??= Kernel.read();
+  if (!running) return ctx.skip(`this kernel has no BTF (${BTF})`);
   return running;
 }
 

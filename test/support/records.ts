@@ -1,14 +1,27 @@
-import { type RawEvent, RecordDecoder } from '../../src/decode/records.js';
+import type { OpenTrace } from '../../src/assemble/assembler.js';
+import {
+  KernelRecord,
+  type RawEvent,
+  type RawPacket,
+  type RawSock,
+  type RawTcp,
+  RecordDecoder,
+} from '../../src/decode/records.js';
 import {
   EventDrop,
   EventHead,
+  EventHooks,
+  EventLatency,
   EventMeta,
   EventNetfilter,
   EventOptions,
   EventPacket,
   EventReturn,
   EventSection,
+  EventSock,
   EventSocket,
+  EventStack,
+  EventTcp,
 } from '../../src/generated/layout.js';
 
 /** The machines that write records are little-endian. */
@@ -42,6 +55,8 @@ export interface MetaInput {
   netns?: number;
   pid?: number;
   mark?: number;
+  ownerComm?: string | Uint8Array;
+  ownerPid?: number;
 }
 
 export interface NetfilterInput {
@@ -50,13 +65,25 @@ export interface NetfilterInput {
   hasState?: boolean;
   table?: string;
   chain?: string;
+  rule?: { handle: number; verdict: number } | undefined;
 }
 
 export interface SocketInput {
   state?: number;
   newState?: number;
   resetReason?: number | undefined;
-  tsRecent?: number | undefined;
+  requestLeft?: boolean | undefined;
+}
+
+/** Numbers of struct event_sock. */
+export type SockInput = Partial<Record<Exclude<keyof RawSock, 'isTcp'>, number>> & { isTcp?: boolean };
+
+export interface LatencyInput {
+  /** Nanoseconds. */
+  from?: number | bigint;
+  to?: number | bigint;
+  fromProbe?: number;
+  toProbe?: number;
 }
 
 /** What a record shall say; a section is there where its field is given, all other fields are 0. */
@@ -78,6 +105,12 @@ export interface RecordInput {
   netfilter?: NetfilterInput;
   socket?: SocketInput;
   ret?: number | bigint;
+  sock?: SockInput;
+  tcp?: Partial<RawTcp>;
+  /** At most 32 addresses of a call stack, at most 16 of hook functions. */
+  stack?: readonly bigint[];
+  hooks?: readonly bigint[];
+  latency?: LatencyInput;
 }
 
 const WRITERS: ReadonlyArray<
@@ -100,6 +133,11 @@ const WRITERS: ReadonlyArray<
     EventReturn.size,
     (view, input) => view.setBigInt64(EventReturn.value, BigInt(input.ret ?? 0), LITTLE),
   ],
+  ['sock', EventSection.sock, EventSock.size, (view, input) => writeSock(view, input.sock ?? {})],
+  ['stack', EventSection.stack, EventStack.size, (view, input) => writeAddresses(view, EventStack, input.stack ?? [])],
+  ['hooks', EventSection.hooks, EventHooks.size, (view, input) => writeAddresses(view, EventHooks, input.hooks ?? [])],
+  ['latency', EventSection.latency, EventLatency.size, (view, input) => writeLatency(view, input.latency ?? {})],
+  ['tcp', EventSection.tcp, EventTcp.size, (view, input) => writeTcp(view, input.tcp ?? {})],
 ];
 
 function writeText(view: DataView, at: number, size: number, text: string | Uint8Array): void {
@@ -133,6 +171,8 @@ function writeMeta(view: DataView, meta: MetaInput): void {
   view.setUint32(EventMeta.netns, meta.netns ?? 0, LITTLE);
   view.setUint32(EventMeta.pid, meta.pid ?? 0, LITTLE);
   view.setUint32(EventMeta.mark, meta.mark ?? 0, LITTLE);
+  writeText(view, EventMeta.ownerComm, EventMeta.ownerPid - EventMeta.ownerComm, meta.ownerComm ?? '');
+  view.setUint32(EventMeta.ownerPid, meta.ownerPid ?? 0, LITTLE);
 }
 
 function writeOptions(view: DataView, options: readonly number[] | Uint8Array): void {
@@ -151,6 +191,8 @@ function writeNetfilter(view: DataView, netfilter: NetfilterInput): void {
   view.setUint8(EventNetfilter.hook, netfilter.hook ?? 0);
   view.setUint8(EventNetfilter.hasState, netfilter.hasState ? 1 : 0);
   view.setUint8(EventNetfilter.hasNames, netfilter.table || netfilter.chain ? 1 : 0);
+  view.setInt32(EventNetfilter.verdict, netfilter.rule?.verdict ?? 0, LITTLE);
+  view.setBigUint64(EventNetfilter.rule, BigInt(netfilter.rule?.handle ?? 0), LITTLE);
   writeText(view, EventNetfilter.table, EventNetfilter.chain - EventNetfilter.table, netfilter.table ?? '');
   writeText(view, EventNetfilter.chain, EventNetfilter.size - EventNetfilter.chain, netfilter.chain ?? '');
 }
@@ -160,8 +202,29 @@ function writeSocket(view: DataView, socket: SocketInput): void {
   view.setUint32(EventSocket.newState, socket.newState ?? 0, LITTLE);
   view.setUint32(EventSocket.resetReason, socket.resetReason ?? 0, LITTLE);
   view.setUint32(EventSocket.hasResetReason, socket.resetReason === undefined ? 0 : 1, LITTLE);
-  view.setUint32(EventSocket.tsRecent, socket.tsRecent ?? 0, LITTLE);
-  view.setUint32(EventSocket.hasTsRecent, socket.tsRecent === undefined ? 0 : 1, LITTLE);
+  view.setUint32(EventSocket.requestLeft, socket.requestLeft ? 1 : 0, LITTLE);
+  view.setUint32(EventSocket.hasRequestLeft, socket.requestLeft === undefined ? 0 : 1, LITTLE);
+}
+
+function writeSock(view: DataView, sock: SockInput): void {
+  for (const [name, value] of Object.entries(sock))
+    view.setUint32(EventSock[name as keyof RawSock], Number(value), LITTLE);
+}
+
+function writeTcp(view: DataView, tcp: Partial<RawTcp>): void {
+  for (const [name, value] of Object.entries(tcp)) view.setUint32(EventTcp[name as keyof RawTcp], value, LITTLE);
+}
+
+function writeAddresses(view: DataView, at: { count: number; address: number }, addresses: readonly bigint[]): void {
+  view.setUint32(at.count, addresses.length, LITTLE);
+  for (const [i, address] of addresses.entries()) view.setBigUint64(at.address + i * 8, address, LITTLE);
+}
+
+function writeLatency(view: DataView, latency: LatencyInput): void {
+  view.setBigUint64(EventLatency.fromNs, BigInt(latency.from ?? 0), LITTLE);
+  view.setBigUint64(EventLatency.toNs, BigInt(latency.to ?? 0), LITTLE);
+  view.setUint32(EventLatency.from, latency.fromProbe ?? 0, LITTLE);
+  view.setUint32(EventLatency.to, latency.toProbe ?? 0, LITTLE);
 }
 
 /** One record, as the kernel side writes it. */
@@ -202,11 +265,44 @@ export function batch(records: readonly Uint8Array[]): ArrayBuffer {
   return buffer;
 }
 
+function decodedPacket(packet: RawPacket): RawPacket {
+  const { saddr, daddr, l3Proto, l4Proto, tcpFlags, sport, dport, seq, ack } = packet;
+  const { window, ipId, icmpType, icmpCode, arpOp, payload, pktLen } = packet;
+  const head = { saddr, daddr, l3Proto, l4Proto, tcpFlags, sport, dport, seq, ack };
+  return { ...head, window, ipId, icmpType, icmpCode, arpOp, payload, pktLen };
+}
+
+/** All that a record says, decoded: it stays when the record is moved on. */
+export function decoded(record: RawEvent): RawEvent {
+  return {
+    time: record.time,
+    traceId: record.traceId,
+    skb: record.skb,
+    related: record.related,
+    probe: record.probe,
+    kind: record.kind,
+    flags: record.flags,
+    cpu: record.cpu,
+    packet: record.packet && decodedPacket(record.packet),
+    meta: record.meta,
+    options: record.options?.slice(),
+    drop: record.drop,
+    netfilter: record.netfilter,
+    socket: record.socket,
+    ret: record.ret,
+    sock: record.sock,
+    tcp: record.tcp,
+    latency: record.latency,
+    stack: record.stack,
+    hooks: record.hooks,
+  };
+}
+
 /** What the decoder makes of a batch, and how many records it refused. */
 export function decode(buffer: ArrayBuffer, probeCount = 16): { events: RawEvent[]; malformed: number } {
   const decoder = new RecordDecoder(probeCount);
   const events: RawEvent[] = [];
-  decoder.decodeBatch(buffer, (event) => events.push(event));
+  decoder.decodeBatch(buffer, (event) => events.push(decoded(event)));
   return { events, malformed: decoder.malformed };
 }
 
@@ -216,6 +312,21 @@ export function eventOf(input: RecordInput, probeCount = 1024): RawEvent {
   const [event] = events;
   if (!event) throw new Error('the decoder refused the record');
   return event;
+}
+
+/** One record where it lies. */
+export function recordOf(input: RecordInput): KernelRecord {
+  return new KernelRecord(new DataView(record(input).buffer)).seek(0);
+}
+
+/** A trace that was handed on, with all that its records say. */
+export function keptTrace(trace: OpenTrace): OpenTrace {
+  const events = trace.events.map(({ raw, skb, returned }) => ({
+    raw: decoded(raw),
+    skb,
+    returned: returned && decoded(returned),
+  }));
+  return { ...trace, events };
 }
 
 export const ETH_P_IP = 0x0800;

@@ -1,5 +1,5 @@
-import type { AttachOutcome } from '../../src/load/backends.js';
 import { PROBES } from '../../src/generated/probes.js';
+import type { AttachOutcome } from '../../src/load/backends.js';
 import type { ProbeDefinition } from '../../src/load/probe-definition.js';
 import type { SkbTrace, TraceEvent } from '../../src/types.js';
 
@@ -24,6 +24,7 @@ export function attached(definition: ProbeDefinition, id: number, returnType?: s
       skb: 0,
       a: 15,
       b: 15,
+      sk: 15,
       wantReturn: !isTracepoint,
       returnType,
     },
@@ -41,6 +42,7 @@ export function traceEvent(more: Partial<TraceEvent> = {}): TraceEvent {
 export function skbTrace(more: Partial<SkbTrace> = {}): SkbTrace {
   return {
     v: 1,
+    type: 'trace',
     id: '2a',
     skbs: ['ffff8880c22c8000', 'ffff8880c22c8c00'],
     proto: 'tcp',
@@ -51,7 +53,14 @@ export function skbTrace(more: Partial<SkbTrace> = {}): SkbTrace {
     complete: true,
     closed: 'freed',
     events: [],
-    verdict: { outcome: 'freed', cause: 'freed', text: 'freed normally', advice: [], evidence: [] },
+    verdict: {
+      outcome: 'unknown',
+      cause: 'freed-without-sign',
+      facts: [],
+      text: 'it was freed, and nothing showed why',
+      advice: [],
+      evidence: [],
+    },
     ...more,
   };
 }

@@ -38,8 +38,12 @@ describe('wrong use', () => {
     ],
     [['-P'], "option '-P, --port <port,...>' argument missing"],
     [['--no-such-option'], "unknown option '--no-such-option'"],
-    [['no-such-command'], "unknown command 'no-such-command'"],
+    [['doctr'], "unknown command 'doctr'"],
+    [['--filter-meta', ''], 'metadata filter must not be empty'],
+    [['--filter-tunnel', ' '], 'tunnel filter must not be empty'],
     [['doctor', '--no-such-option'], "unknown option '--no-such-option'"],
+    [['--rotate', '1M'], '--rotate needs a file to rotate'],
+    [['-o', 'x', '--rotate', 'big'], "rotation takes SIZE[,COUNT] with a size of at least 4K, not 'big'"],
     [['-p', 'icmp', '-P', '80'], 'icmp has no ports: a port filter would match nothing'],
   ])('%j ends with exit code 2 and one message', async (words, message) => {
     const { code, stdout, stderr } = await nettrace(...words);
@@ -51,9 +55,33 @@ describe('wrong use', () => {
     expect(code).toBe(2);
   });
 
+  it('takes a word that is no command for a filter, and shows what is wrong with it', async () => {
+    const { code, stdout, stderr } = await nettrace('no-such-command');
+    expect(stderr).toBe('nettrace: filter expression, column 1: syntax error\n  no-such-command\n  ^^^^^^^^^^^^^^^\n');
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+
   it('suggests the option that was meant, on a line of its own', async () => {
     const { code, stderr } = await nettrace('--prot', 'tcp');
     expect(stderr).toMatch(/^nettrace: unknown option '--prot'\n {2}\(Did you mean one of .*--proto/);
+    expect(code).toBe(2);
+  });
+
+  it.each([
+    [['tcp', 'port', 'and', 'udp'], 'filter expression, column 10: syntax error', 'tcp port and udp', '         ^^^'],
+    [['tcp port http8'], "filter expression, column 10: unknown port 'http8'", 'tcp port http8', '         ^^^^^'],
+    [['--filter-tunnel', 'host 1.2.3.4)'], 'tunnel filter, column 13: syntax error', 'host 1.2.3.4)', '            ^'],
+    [
+      ['--filter-meta', 'mark == 1 && lenn > 5'],
+      "metadata filter, column 14: struct sk_buff of this kernel has no field 'lenn'",
+      'mark == 1 && lenn > 5',
+      '             ^^^^',
+    ],
+  ])('%j shows where an expression is wrong', async (words, message, expression, carets) => {
+    const { code, stdout, stderr } = await nettrace(...words);
+    expect(stderr).toBe(`nettrace: ${message}\n  ${expression}\n  ${carets}\n`);
+    expect(stdout).toBe('');
     expect(code).toBe(2);
   });
 
@@ -71,13 +99,13 @@ describe('help and version', () => {
     expect(stderr).toBe('');
     const options =
       '-s --saddr -d --daddr --addr -S --sport -D --dport -P --port -p --proto --tcp-flags --pkt-len --netns ' +
-      '--netns-current --ifname --pid -t --trace -c --count --json -o --output --date --detail --ret --backend ' +
-      '-v -h -V doctor probes';
+      '--filter-tunnel --filter-meta --netns-current --ifname --pid -t --trace -c --count --json -o --output --date --detail ' +
+      '--ret --backend --rotate -v -h -V show diff doctor probes';
     for (const option of options.split(' ')) expect(stdout).toMatch(new RegExp(`(^|[\\s,])${option}([\\s,]|$)`, 'm'));
-    expect(stdout.split('\n').every((line) => line.length <= 120)).toBe(true);
+    expect(stdout.split('\n').every((line) => line.length <= 100)).toBe(true);
   });
 
-  it.each(['doctor', 'probes'])('%s -h explains the command', async (command) => {
+  it.each(['show', 'diff', 'doctor', 'probes'])('%s -h explains the command', async (command) => {
     const { code, stdout, stderr } = await nettrace(command, '-h');
     expect(code).toBe(0);
     expect(stdout).toContain(`nettrace ${command}`);
@@ -104,6 +132,14 @@ describe('nettrace probes', () => {
     const rows = JSON.parse(stdout) as { name: string; stage: string; default: boolean }[];
     expect(rows.map((r) => r.name)).toEqual(PROBES.map((p) => p.name));
     expect(rows.map((r) => r.default)).toEqual(PROBES.map((p) => p.isDefault));
+  });
+});
+
+describe('nettrace -t ?', () => {
+  it('lists what -t takes, as it always has', async () => {
+    const [list, probes] = await Promise.all([nettrace('-t', '?'), nettrace('probes')]);
+    expect(list).toEqual(probes);
+    expect(list.stdout).toMatch(/^qdisc \(also: sched, link\)$/m);
   });
 });
 

@@ -33,6 +33,8 @@ export const arp: Scenario = {
           })),
         });
         expect(one).toMatchObject({ complete: true, closed: 'freed' });
+        if (recording.hasFunctions)
+          expect(one.verdict).toMatchObject({ outcome: 'delivered', cause: 'taken-by-kernel' });
       }
     });
   },

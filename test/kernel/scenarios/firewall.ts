@@ -24,7 +24,7 @@ function expectNetfilterDrop(recording: Recording, stage: Stage, port: number, l
   expect(event?.func).toBe('kfree_skb');
   expect(event?.drop?.location).toMatch(location);
   expect(event?.drop?.reason).toBe(kernelFrom(5, 19) ? 'NETFILTER_DROP' : undefined);
-  expect(one.verdict.outcome).toBe('dropped');
+  expect(one.verdict).toMatchObject({ outcome: 'dropped', cause: 'netfilter-drop' });
 }
 
 export const nftDrop: Scenario = {

@@ -64,6 +64,8 @@ export const nat: Scenario = {
       );
       expect(rewrites.length).toBeGreaterThanOrEqual(recording.hasFunctions ? 2 : 1);
       expect(syn.complete).toBe(true);
+      expect(syn.verdict.facts).toContain('nat-rewritten');
+      if (recording.hasFunctions) expect(syn.verdict).toMatchObject({ outcome: 'delivered', cause: 'taken-by-socket' });
     });
 
     it('shows the way back in one trace too', () => {

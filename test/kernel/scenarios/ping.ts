@@ -39,6 +39,7 @@ function echo(name: string, version: Version): Scenario {
         for (const one of [...requests, ...replies]) {
           recording.expectWay(one, way);
           expect(one.complete).toBe(true);
+          if (recording.hasFunctions) expect(one.verdict.outcome).toBe('delivered');
         }
       });
     },

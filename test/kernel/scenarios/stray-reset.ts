@@ -164,6 +164,7 @@ export const strayReset: Scenario = {
               tracepoints: [],
             });
           expect(trace.events.filter((e) => e.drop)).toEqual([]);
+          expect(trace.verdict).toMatchObject({ outcome: 'worked', cause: 'rst-did-its-work' });
         });
         continue;
       }
@@ -184,6 +185,31 @@ export const strayReset: Scenario = {
             { func: 'kfree_skb', skb: 'p' },
           ],
         });
+      });
+
+      it(`${one.text}: the verdict is that the RST ${one.refused ? 'was refused by PAWS' : 'did its work'}`, () => {
+        const { recording, trace } = segment('R');
+        const { outcome, cause, evidence } = trace.verdict;
+        expect({ outcome, cause }).toEqual(
+          one.refused
+            ? { outcome: 'dropped', cause: 'paws-reject-in-handshake' }
+            : { outcome: 'worked', cause: 'rst-did-its-work' },
+        );
+        const drop = trace.events.find((e) => e.drop)?.drop;
+        expect(drop?.noLoss === undefined).toBe(one.refused);
+        if (!recording.hasFunctions) return;
+        const numbers = evidence.join('\n');
+        if (one.refused) expect(numbers).toContain(`timestamp ${one.timestamp} is older than ts_recent ${TIMESTAMP}`);
+        expect(numbers).toContain(`the request is ${one.refused ? 'still there' : 'gone'} afterwards`);
+      });
+
+      it(`${one.text}: the verdict on the ACK is that ${one.refused ? 'a socket took it' : 'no connection was there'}`, () => {
+        const { outcome, cause } = segment('A').trace.verdict;
+        expect({ outcome, cause }).toEqual(
+          one.refused
+            ? { outcome: 'delivered', cause: 'taken-by-socket' }
+            : { outcome: 'rejected', cause: 'no-connection' },
+        );
       });
 
       it(`${one.text}: the ACK ${one.refused ? 'makes the connection' : 'finds no request and is answered with a reset'}`, () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Assembler, type AssemblerOptions, type OpenTrace } from '../../../src/assemble/assembler.js';
 import { EventFlag, EventKind } from '../../../src/generated/layout.js';
-import { eventOf, type RecordInput } from '../../support/records.js';
+import { keptTrace, type RecordInput, recordOf } from '../../support/records.js';
 
 const GRACE = 30;
 const AGE = 5000;
@@ -21,14 +21,15 @@ class Bench {
       ageMs: AGE,
       maxOpen: 100,
       maxEvents: 100,
-      onTrace: (trace) => this.traces.push(trace),
+      maxBytes: 2 ** 20,
+      onTrace: (trace) => this.traces.push(keptTrace(trace)),
       onForget: (skbs, id) => this.forgotten.push({ skbs, id }),
       ...options,
     });
   }
 
   add(input: RecordInput): this {
-    this.assembler.add(eventOf({ time: this.now * NS_PER_MS, ...input }), this.now);
+    this.assembler.add(recordOf({ time: this.now * NS_PER_MS, ...input }), this.now);
     return this;
   }
 
@@ -324,6 +325,15 @@ describe('the limit of open traces', () => {
     expect(bench.forgotten).toEqual([]);
     bench.free(2, 20).after(GRACE).after(AGE);
     expect(bench.traces.map((t) => t.id)).toEqual([1n, 2n]);
+  });
+});
+
+describe('the limit of memory', () => {
+  it('closes the oldest, which is not complete', () => {
+    const bench = new Bench({ maxOpen: 10_000, maxBytes: 2 ** 18 });
+    for (let i = 1; i <= 257; i++) bench.begin(i, i * 10);
+    expect(bench.shapes).toMatchObject([{ id: 1, complete: false, closed: 'age' }]);
+    expect(bench.forgotten).toEqual([{ skbs: [10n], id: 1n }]);
   });
 });
 

@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatIpv4, formatIpv6 } from '../../../src/decode/addresses.js';
 import { RecordDecoder, recordLength } from '../../../src/decode/records.js';
-import { EventHead, EventKind, EventOptions, EventSection } from '../../../src/generated/layout.js';
+import {
+  EventHead,
+  EventHooks,
+  EventKind,
+  EventLatency,
+  EventOptions,
+  EventSection,
+  EventStack,
+} from '../../../src/generated/layout.js';
 import {
   batch,
   decode,
@@ -45,12 +53,21 @@ const packetInput = fc.integer({ min: 0, max: 1 }).chain((six) =>
   }),
 );
 
+/** Handles of nftables have 42 bits. */
+const RULE = fc.record({
+  handle: fc.integer({ min: 1, max: 2 ** 42 - 1 }),
+  verdict: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+});
+const probeId = fc.integer({ min: 0, max: PROBES - 1 });
+const STACK_ROOM = (EventStack.size - EventStack.address) / 8;
+const HOOKS_ROOM = (EventHooks.size - EventHooks.address) / 8;
+
 const head = {
   time: u64,
   traceId: u64,
   skb: u64,
   related: u64,
-  probe: fc.integer({ min: 0, max: PROBES - 1 }),
+  probe: probeId,
   kind: fc.constantFrom(...Object.values(EventKind)),
   flags: u8,
   cpu: u32,
@@ -61,19 +78,66 @@ const validInput = fc.record(
   {
     ...head,
     packet: packetInput,
-    meta: fc.record({ ifname: ascii(15), comm: ascii(15), ifindex: u32, netns: u32, pid: u32, mark: u32 }),
+    meta: fc.record({
+      ifname: ascii(15),
+      comm: ascii(15),
+      ifindex: u32,
+      netns: u32,
+      pid: u32,
+      mark: u32,
+      ownerComm: ascii(15),
+      ownerPid: u32,
+    }),
     options: fc.array(u8, { minLength: 1, maxLength: 40 }),
     drop: fc.record({ location: u64, reason: maybe(u32) }),
-    netfilter: fc.record({ family: u8, hook: u8, hasState: fc.boolean(), table: ascii(63), chain: ascii(63) }),
-    socket: fc.record({ state: u32, newState: u32, resetReason: maybe(u32), tsRecent: maybe(u32) }),
+    netfilter: fc.record({
+      family: u8,
+      hook: u8,
+      hasState: fc.boolean(),
+      table: ascii(63),
+      chain: ascii(63),
+      rule: maybe(RULE),
+    }),
+    socket: fc.record({ state: u32, newState: u32, resetReason: maybe(u32), requestLeft: maybe(fc.boolean()) }),
     ret: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    sock: fc.record({
+      state: u32,
+      caState: u32,
+      packetsOut: u32,
+      retransOut: u32,
+      unacked: u32,
+      wmem: u32,
+      rmem: u32,
+      timer: u32,
+      timerLeft: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+      acceptQueue: u32,
+      acceptLimit: u32,
+      srttUs: u32,
+      rttMinUs: u32,
+      newState: u32,
+      isTcp: fc.boolean(),
+      synQueue: u32,
+      synLimit: u32,
+      syncookies: u32,
+    }),
+    tcp: fc.record({
+      tsRecent: u32,
+      tsRecentAge: u32,
+      rcvNxt: u32,
+      windowStart: u32,
+      windowEnd: u32,
+      copiedSeq: u32,
+    }),
+    stack: fc.array(u64, { maxLength: STACK_ROOM }),
+    hooks: fc.array(u64, { maxLength: HOOKS_ROOM }),
+    latency: fc.record({ from: u64, to: u64, fromProbe: probeId, toProbe: probeId }),
   },
   { requiredKeys: Object.keys(head) as (keyof typeof head)[] },
 );
 
 /** The event that must come of it. */
 function expected(input: RecordInput): unknown {
-  const { packet, options, ...rest } = input;
+  const { packet, options, latency, ...rest } = input;
   const address = (bytes: readonly number[] = []) =>
     bytes.length === 16 ? formatIpv6(Uint8Array.from(bytes)) : formatIpv4(Uint8Array.from(bytes));
   return {
@@ -84,6 +148,10 @@ function expected(input: RecordInput): unknown {
     netfilter: undefined,
     socket: undefined,
     ret: undefined,
+    sock: undefined,
+    stack: undefined,
+    hooks: undefined,
+    latency: latency && { ...latency, from: Number(latency.from), to: Number(latency.to) },
     ...rest,
     time: Number(input.time),
   };
@@ -108,11 +176,13 @@ const malformedRecord: fc.Arbitrary<Uint8Array> = validInput.chain((input) => {
   const good = record(input);
   const withOptions = record({ ...input, options: [1, 1] });
   const optionsAt = recordLength(sectionsOf(withOptions) & (EventSection.packet | EventSection.meta));
+  const withLatency = record({ ...input, latency: {} });
+  const latencyAt = recordLength(sectionsOf(withLatency) & ~EventSection.tcp) - EventLatency.size;
   return fc.oneof(
     fc.integer({ min: 0, max: good.length - 1 }).map((length) => good.slice(0, length)),
     fc.integer({ min: 1, max: 200 }).map((more) => Uint8Array.from([...good, ...new Uint8Array(more)])),
     fc
-      .integer({ min: 7, max: 31 })
+      .integer({ min: Object.keys(EventSection).length, max: 31 })
       .map((bit) => setUint32(good, EventHead.sections, (sectionsOf(good) | (2 ** bit)) >>> 0)),
     fc
       .constantFrom(...Object.values(EventSection))
@@ -126,6 +196,9 @@ const malformedRecord: fc.Arbitrary<Uint8Array> = validInput.chain((input) => {
     fc
       .integer({ min: 41, max: 0xffffffff })
       .map((length) => setUint32(withOptions, optionsAt + EventOptions.length, length)),
+    fc
+      .tuple(fc.constantFrom(EventLatency.from, EventLatency.to), fc.integer({ min: PROBES, max: 0xffffffff }))
+      .map(([field, probe]) => setUint32(withLatency, latencyAt + field, probe)),
   );
 });
 
@@ -146,8 +219,8 @@ describe('a record', () => {
     fc.assert(fc.property(validInput, (input) => recordLength(sectionsOf(record(input))) === record(input).length));
   });
 
-  it('with all sections is 392 bytes, each section on a multiple of 8', () => {
-    expect(recordLength(ALL_SECTIONS)).toBe(392);
+  it('with all sections is 944 bytes, each section on a multiple of 8', () => {
+    expect(recordLength(ALL_SECTIONS)).toBe(944);
     for (const bit of Object.values(EventSection)) expect(recordLength(bit) % 8).toBe(0);
   });
 
@@ -170,15 +243,27 @@ describe('a record', () => {
     expect(eventOf({ ret: -1n }).ret).toBe(-1n);
   });
 
-  it('without option bytes has no options', () => {
-    expect(eventOf({ options: [] }).options).toBeUndefined();
+  it('keeps as many addresses as there is room for, however many it claims to have', () => {
+    const stack = Array.from({ length: STACK_ROOM }, (_, i) => 0xffffffff81000000n + BigInt(i));
+    const hooks = Array.from({ length: HOOKS_ROOM }, (_, i) => 0xffffffffc0000000n + BigInt(i));
+    const bytes = record({ stack, hooks });
+    const lying = [EventHead.size + EventStack.count, EventHead.size + EventStack.size + EventHooks.count].reduce(
+      (changed, at) => setUint32(changed, at, 0xffffffff),
+      bytes,
+    );
+    expect(decode(batch([lying])).events).toMatchObject([{ stack, hooks }]);
+    expect(eventOf({ stack: [] }).stack).toEqual([]);
+    expect(eventOf({}).stack).toBeUndefined();
   });
 
-  it('keeps its option bytes when the batch is overwritten', () => {
-    const buffer = batch([record({ options: [2, 4, 5, 180] })]);
-    const { events } = decode(buffer);
-    new Uint8Array(buffer).fill(0xff);
-    expect(events[0]?.options).toEqual(Uint8Array.of(2, 4, 5, 180));
+  it('keeps a timer that is overdue, and a name of an owner that fills its field', () => {
+    expect(eventOf({ sock: { timer: 1, timerLeft: -5 } }).sock).toMatchObject({ timer: 1, timerLeft: -5 });
+    const { meta } = eventOf({ meta: { ownerComm: 'o'.repeat(16), ownerPid: 4194304 } });
+    expect(meta).toMatchObject({ ownerComm: 'o'.repeat(16), ownerPid: 4194304 });
+  });
+
+  it('without option bytes has no options', () => {
+    expect(eventOf({ options: [] }).options).toBeUndefined();
   });
 
   it('shows the right addresses when far more than the cache holds go by', () => {
@@ -215,9 +300,9 @@ describe('a malformed record', () => {
     ['has a byte too many', Uint8Array.from([...record({ packet: {} }), 0])],
     ['names a section that it has not', setUint32(record(), EventHead.sections, EventSection.packet)],
     ['has a section that it does not name', setUint32(record({ ret: 1 }), EventHead.sections, 0)],
-    ['names an unknown section', setUint32(record(), EventHead.sections, 0x80)],
+    ['names an unknown section', setUint32(record(), EventHead.sections, ALL_SECTIONS + 1)],
     ['names an unknown section in the sign bit', setUint32(record(), EventHead.sections, 0x80000000)],
-    ['has an unknown kind', setByte(record(), EventHead.kind, 5)],
+    ['has an unknown kind', setByte(record(), EventHead.kind, EventKind.detail + 1)],
     ['has the first probe id that is none', record({ probe: PROBES })],
     ['has the largest probe id', record({ probe: 0xffff })],
     [

@@ -1,16 +1,20 @@
 import { describe, expect, it, type TestContext } from 'vitest';
-import { Assembler, type OpenTrace } from '../../../src/assemble/assembler.js';
+import type { OpenTrace } from '../../../src/assemble/assembler.js';
 import { protoOf, TraceBuilder } from '../../../src/explain/trace-builder.js';
+import { ValueReader } from '../../../src/explain/values.js';
+import { factsOf } from '../../../src/explain/verdict/kernel-facts.js';
 import { EventFlag, EventKind } from '../../../src/generated/layout.js';
 import type { Kernel } from '../../../src/load/kernel.js';
 import type { SkbTrace } from '../../../src/types.js';
+import { assembleOne } from '../../support/assembled.js';
 import { kernelWithSymbols } from '../../support/real-kernel.js';
 import {
   ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
-  eventOf,
+  keptTrace,
   type RecordInput,
+  recordOf,
   TcpFlag,
   tcpPacket,
 } from '../../support/records.js';
@@ -41,31 +45,21 @@ const SYMBOLS = [
   'ffffffffc0001000 t nf_nat_fn\t[nf_nat]',
 ];
 
-/** Records of one trace through assembler and builder; time goes on by 10 microseconds per record. */
+/** Records of one trace through assembler and builder. */
 function build(ctx: TestContext, inputs: readonly RecordInput[], showReturns = false): SkbTrace {
   return buildWith(kernelWithSymbols(ctx, SYMBOLS), inputs, showReturns);
 }
 
-function buildWith(kernel: Kernel, inputs: readonly RecordInput[], showReturns = false): SkbTrace {
+function buildWith(
+  kernel: Kernel,
+  inputs: readonly RecordInput[],
+  showReturns = false,
+  values?: ValueReader,
+): SkbTrace {
   const traces: OpenTrace[] = [];
-  const assembler = new Assembler({
-    graceMs: 1,
-    ageMs: 1000,
-    maxOpen: 10,
-    maxEvents: 100,
-    onTrace: (trace) => traces.push(trace),
-    onForget: () => {},
-  });
-  for (const [i, input] of inputs.entries()) {
-    const flags = i === 0 ? EventFlag.firstSight : 0;
-    assembler.add(
-      eventOf({ traceId: 0x2a, skb: 0xffff888012345600n, time: 1_000_000_000 + i * 10_000, flags, ...input }),
-      1,
-    );
-  }
-  assembler.end();
+  assembleOne(inputs, (trace) => traces.push(keptTrace(trace)));
   const outcomes = NAMES.map((name, i) => attached(probeNamed(name), i, RETURN_TYPES[name] ?? 'int'));
-  return new TraceBuilder(kernel, outcomes, showReturns).build(traces[0]!);
+  return new TraceBuilder(kernel, outcomes, showReturns, values).build(traces[0]!);
 }
 
 const visit = (name: (typeof NAMES)[number], more: RecordInput = {}): RecordInput => ({
@@ -239,7 +233,7 @@ describe('notes of a built trace', () => {
     const kernel = kernelWithSymbols(ctx, SYMBOLS);
     const reason = kernel.btf.enumValues('skb_drop_reason')?.get('SKB_DROP_REASON_NO_SOCKET');
     const trace = buildWith(kernel, [
-      visit('tcp_v4_rcv'),
+      visit('tcp_v4_rcv', { packet: tcpPacket({ tcpFlags: TcpFlag.S }) }),
       { probe: id('kfree_skb'), kind: EventKind.drop, drop: { location: TCP_V4_RCV + 0x65n, reason } },
     ]);
     const because = reason === undefined ? '' : 'reason: NO_SOCKET, ';
@@ -248,7 +242,45 @@ describe('notes of a built trace', () => {
       location: 'tcp_v4_rcv+0x65',
       ...(reason === undefined ? {} : { reason: 'NO_SOCKET' }),
     });
-    expect(trace.verdict.outcome).toBe('dropped');
+    const { outcome, cause } = trace.verdict;
+    if (reason !== undefined) expect({ outcome, cause }).toEqual({ outcome: 'dropped', cause: 'no-listener' });
+  });
+
+  it('say why a free is no loss, and then there is nothing to warn of', (ctx) => {
+    const kernel = kernelWithSymbols(ctx, SYMBOLS);
+    const reason = kernel.btf.enumValues('skb_drop_reason')?.get('SKB_DROP_REASON_NOT_SPECIFIED');
+    const trace = buildWith(kernel, [
+      visit('tcp_v4_rcv'),
+      { probe: id('kfree_skb'), kind: EventKind.drop, drop: { location: TCP_V4_RCV + 0x65n, reason } },
+    ]);
+    const [event] = trace.events.slice(-1);
+    expect(event?.drop?.noLoss).toMatch(/^the RST ended/);
+    expect(event?.notes.map((n) => n.level)).toEqual(['info', 'info', 'info']);
+    expect(event?.notes.at(-1)?.text).toBe(`no loss: ${event?.drop?.noLoss}`);
+    // only where the kernel would name a refusal it is known that there was none
+    const { namesRequestRefusals } = factsOf(kernel, []);
+    expect(trace.verdict).toMatchObject(
+      namesRequestRefusals
+        ? { outcome: 'worked', cause: 'rst-did-its-work' }
+        : { outcome: 'unknown', cause: 'rst-undecided' },
+    );
+  });
+
+  it('carry the values that their advice is about', (ctx) => {
+    const kernel = kernelWithSymbols(ctx, SYMBOLS);
+    const reason = kernel.btf.enumValues('skb_drop_reason')?.get('SKB_DROP_REASON_UDP_CSUM');
+    ctx.skip(reason === undefined, 'this kernel has no drop reasons');
+    const files = { read: () => 'Udp: InCsumErrors\nUdp: 7\n', readInitial: () => undefined };
+    const drop = { location: TCP_V4_RCV, reason };
+    const meta = { ifname: 'eth0', ifindex: 2, netns: 4026531840 };
+    const trace = buildWith(
+      kernel,
+      [visit('ip_rcv'), { probe: id('kfree_skb'), kind: EventKind.drop, drop, meta }],
+      false,
+      new ValueReader(files),
+    );
+    expect(trace.events[1]?.notes[1]?.values).toEqual([{ name: 'UdpInCsumErrors', value: '7' }]);
+    expect(trace.verdict.advice[0]).toMatch(/; UdpInCsumErrors is 7$/);
   });
 
   it("name the hook, and the verdict by the function's return", (ctx) => {
@@ -273,7 +305,7 @@ describe('notes of a built trace', () => {
   });
 
   it('tell a reset with its state first', (ctx) => {
-    const trace = build(ctx, [visit('tcp_v4_send_reset', { socket: { state: 0 } })]);
+    const trace = build(ctx, [visit('tcp_v4_send_reset', { packet: { tcpFlags: 0x02 }, socket: { state: 0 } })]);
     expect(notes(trace)).toEqual([['state: no socket', 'connection reset initiated by the TCP stack']]);
   });
 
@@ -301,7 +333,7 @@ describe('notes of a built trace', () => {
 });
 
 describe('the protocol of a packet', () => {
-  const of = (l3Proto: number, l4Proto: number) => protoOf(eventOf({ packet: { l3Proto, l4Proto } }).packet!);
+  const of = (l3Proto: number, l4Proto: number) => protoOf(recordOf({ packet: { l3Proto, l4Proto } }).packet!);
 
   it.each([
     ['tcp', ETH_P_IP, 6],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ProbeRead, SpecField, SpecFlag } from '../../../src/generated/layout.js';
 import { PROBES } from '../../../src/generated/probes.js';
 import { type PlannedProbe, planProbes, probeSpec } from '../../../src/load/attach-plan.js';
-import type { ProbeDefinition } from '../../../src/load/probe-definition.js';
+import { carriesSkb, type ProbeDefinition } from '../../../src/load/probe-definition.js';
 import { kernelWithSymbols, readKernel } from '../../support/real-kernel.js';
 import { attached, probeNamed } from '../../support/traces.js';
 
@@ -16,7 +16,8 @@ function fields(spec: bigint) {
     skb: bits(SpecField.skbShift, 4),
     a: bits(SpecField.argAShift, 4),
     b: bits(SpecField.argBShift, 4),
-    nargs: bits(SpecField.nargsShift, 20),
+    nargs: bits(SpecField.nargsShift, 4),
+    sk: bits(SpecField.skShift, 4),
   };
 }
 
@@ -50,7 +51,7 @@ describe('the plan of this kernel', () => {
   it('has the skb where BTF says that it is', (ctx) => {
     const { btf } = readKernel(ctx);
     const plan = planProbes(PROBES, readKernel(ctx), false);
-    const described = plan.probes.filter((p) => p.btf && p.definition.skb === undefined);
+    const described = plan.probes.filter((p) => p.btf && p.definition.skb === undefined && carriesSkb(p.definition));
     expect(described.length).toBeGreaterThan(20);
     for (const probe of described) {
       expect(btf.function(probe.btf!.name)?.parameters[probe.skb], probe.definition.name).toMatchObject({
@@ -61,7 +62,9 @@ describe('the plan of this kernel', () => {
 
   it('has the skb of the table at a place where this kernel has one too', (ctx) => {
     const plan = planProbes(PROBES, readKernel(ctx), false);
-    const fixed = plan.probes.filter((p) => p.btf && p.definition.skb !== undefined && !p.definition.deref);
+    const fixed = plan.probes.filter(
+      ({ btf, definition }) => btf && definition.skb !== undefined && !definition.deref && carriesSkb(definition),
+    );
     for (const probe of fixed) {
       expect(probe.btf!.parameters[probe.skb], probe.definition.name).toMatchObject({ pointsTo: 'sk_buff' });
     }
@@ -77,15 +80,16 @@ describe('the plan of this kernel', () => {
     }
   });
 
-  it('asks for returns where a rule needs one, and for all with --ret, but never of void', (ctx) => {
+  it('asks for returns where a rule needs one, and for all with --ret, but never of void, nor where a number is read', (ctx) => {
     const kernel = readKernel(ctx);
     const wanted = (allReturns: boolean) =>
       new Map(planProbes(PROBES, kernel, allReturns).probes.map((p) => [p.definition.name, p]));
     const few = wanted(false);
     const all = wanted(true);
     for (const [name, probe] of few) {
-      const { returns, withReturn } = probe.definition;
-      const mayReturn = !probe.isTracepoint && probe.returnType !== 'void';
+      const { returns, withReturn, read } = probe.definition;
+      const readsNumber = read === 'value' || read === 'route_error';
+      const mayReturn = !probe.isTracepoint && probe.returnType !== 'void' && !readsNumber;
       expect(probe.wantReturn, name).toBe(mayReturn && Boolean(returns.length > 0 || withReturn));
       expect(all.get(name)?.wantReturn, name).toBe(mayReturn);
     }
@@ -158,6 +162,71 @@ describe('a function', () => {
   });
 });
 
+describe('the socket among the arguments', () => {
+  it('is where BTF says that it is, past const, for each planned function', (ctx) => {
+    const { probes } = planProbes(PROBES, readKernel(ctx), false);
+    const withSocket = probes.filter((p) => p.btf && p.sk !== SpecField.noArg);
+    expect(withSocket.length).toBeGreaterThan(10);
+    for (const probe of withSocket) {
+      expect(probe.btf!.parameters[probe.sk], probe.definition.name).toMatchObject({ pointsTo: 'sock' });
+      expect(probe.sk, probe.definition.name).toBeLessThan(6);
+    }
+    for (const probe of probes.filter((p) => p.btf && p.sk === SpecField.noArg)) {
+      const reachable = probe.btf!.parameters.slice(0, 6);
+      expect(
+        reachable.filter((p) => p.type === 'struct sock *'),
+        probe.definition.name,
+      ).toEqual([]);
+    }
+  });
+
+  it('is none where BTF does not describe the arguments', (ctx) => {
+    const kernel = kernelWithSymbols(ctx, [at('no_btf_for_this')]);
+    const [probe] = planProbes([func('no_btf_for_this', { withoutBtf: { skb: 0 } })], kernel, false).probes;
+    expect(probe?.sk).toBe(SpecField.noArg);
+  });
+});
+
+describe('a probe without an skb', () => {
+  const socketProbe = (name: string, more: Partial<ProbeDefinition> = {}) =>
+    func(name, { read: 'sock', a: ['struct sock *'], ...more });
+
+  it('needs none: its socket is enough', (ctx) => {
+    const kernel = kernelWithSymbols(ctx, [at('inet_csk_clear_xmit_timers'), at('tcp_ack', 1)]);
+    const { probes, unavailable } = planProbes(
+      [socketProbe('inet_csk_clear_xmit_timers'), socketProbe('tcp_ack')],
+      kernel,
+      false,
+    );
+    expect(unavailable).toEqual([]);
+    expect(probes.map((p) => [p.skb, p.a, p.sk])).toEqual([
+      [SpecField.noArg, 0, 0],
+      [SpecField.noArg, 0, 0],
+    ]);
+  });
+
+  it('but whose function has no socket either is not available', (ctx) => {
+    const kernel = kernelWithSymbols(ctx, [at('ip_rcv_core')]);
+    const { probes, unavailable } = planProbes([socketProbe('ip_rcv_core')], kernel, false);
+    expect(probes).toEqual([]);
+    expect(unavailable[0]?.why).toBe('an argument that it reads has another type in this kernel');
+  });
+
+  it('is planned for tracepoints too', (ctx) => {
+    const kernel = readKernel(ctx);
+    const definition = probeNamed('inet_sock_set_state');
+    const [probe] = planProbes([definition], kernel, false).probes;
+    expect(probe).toMatchObject({ isTracepoint: true, skb: SpecField.noArg, a: 0, b: 2, sk: 0 });
+  });
+
+  it('of each kind of the table has no skb in its spec', (ctx) => {
+    for (const probe of planProbes(PROBES, readKernel(ctx), false).probes)
+      expect(fields(probeSpec(probe, false)).skb === SpecField.noArg, probe.definition.name).toBe(
+        !carriesSkb(probe.definition),
+      );
+  });
+});
+
 describe('a tracepoint', () => {
   it('that this kernel lacks is not available', (ctx) => {
     const { symbols: _symbols, ...bare } = func('x');
@@ -186,7 +255,7 @@ describe('a spec', () => {
   });
 
   it('holds id, skb and arguments', () => {
-    const probe = planned(func('x'), { id: 0xabcd, skb: 5, a: 3, b: SpecField.noArg });
+    const probe = planned(func('x'), { id: 0xabcd, skb: 5, a: 3, b: SpecField.noArg, sk: SpecField.noArg });
     expect(fields(probeSpec(probe, false))).toEqual({
       probe: 0xabcd,
       read: 0,
@@ -195,6 +264,7 @@ describe('a spec', () => {
       a: 3,
       b: 15,
       nargs: 0,
+      sk: 15,
     });
   });
 
@@ -205,7 +275,14 @@ describe('a spec', () => {
     expect(flags(func('x', { entry: true }))).toBe(SpecFlag.entry);
     expect(flags(func('x', { deref: true }))).toBe(SpecFlag.deref);
     expect(flags(func('x', { noParse: true }))).toBe(SpecFlag.noParse);
+    expect(flags(func('x', { receiving: true }))).toBe(SpecFlag.receiving);
+    expect(flags(func('x', { stack: true }))).toBe(SpecFlag.stack);
+    expect(flags(func('x', { end: true }))).toBe(SpecFlag.end);
+    expect(flags(func('x', { hidden: true }))).toBe(0);
     expect(flags(func('x'), true)).toBe(SpecFlag.wantReturn);
+    expect(flags(func('x', { entry: true, stack: true, end: true }), true)).toBe(
+      SpecFlag.entry | SpecFlag.stack | SpecFlag.end | SpecFlag.wantReturn,
+    );
   });
 
   it('of each probe of the table asks for a read that the kernel side knows', () => {

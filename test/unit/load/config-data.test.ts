@@ -2,23 +2,37 @@ import { BlockList } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatIpv4, formatIpv6, parseAddress } from '../../../src/decode/addresses.js';
-import { FilterConfig, FilterNet, FilterRange, TraceConfig } from '../../../src/generated/layout.js';
-import { writeConfig } from '../../../src/load/config-data.js';
+import type { GeneratedFilter } from '../../../src/filter/compile-filters.js';
+import { FilterConfig, FilterNet, FilterRange, TraceConfig, TraceMode } from '../../../src/generated/layout.js';
+import { type ConfigInput, writeConfig } from '../../../src/load/config-data.js';
+import { MODES } from '../../../src/modes.js';
 import { LIMITS, parseFilter, type TraceOptions } from '../../../src/options.js';
 
 /** The bytes of the read-only data for these options, and a view on them. */
-function config(options: TraceOptions, more: { netns?: number; wantMeta?: boolean; room?: number } = {}) {
-  const bytes = new Uint8Array(TraceConfig.size + (more.room ?? 0));
+function config(options: TraceOptions, { room = 0, ...more }: Partial<ConfigInput> & { room?: number } = {}) {
+  const bytes = new Uint8Array(TraceConfig.size + room);
   writeConfig(bytes, {
     filter: parseFilter(options),
-    netns: more.netns ?? 0,
-    wantMeta: more.wantMeta ?? false,
+    netns: 0,
+    wantMeta: false,
+    multiFollows: false,
     fixedModuleTypes: false,
+    mode: options.mode ?? 'life',
+    wantOwner: false,
+    wantHooks: false,
+    latencyFree: false,
+    rateLimit: 0,
+    minLatency: 0,
+    minSrtt: 0,
+    minRtt: 0,
+    ...more,
   });
   const view = new DataView(bytes.buffer);
   return {
     bytes,
     view,
+    /** A u32 of what is no filter. */
+    option: (offset: number) => view.getUint32(offset, true),
     /** A u32 of the filter. */
     field: (offset: number) => view.getUint32(TraceConfig.filter + offset, true),
     slice: (offset: number, length: number) =>
@@ -48,6 +62,82 @@ describe('the configuration', () => {
     const { view, field } = config({}, { netns: 4026531840, wantMeta: true });
     expect(view.getUint32(TraceConfig.wantMeta, true)).toBe(1);
     expect(field(FilterConfig.netns)).toBe(4026531840);
+    expect(field(FilterConfig.netnsListed)).toBe(0);
+  });
+
+  it('leaves a list of namespaces to the map that user space fills', () => {
+    const { option, field } = config({}, { netns: [] });
+    expect(field(FilterConfig.netns)).toBe(0);
+    expect(field(FilterConfig.netnsListed)).toBe(1);
+    expect(option(TraceConfig.hasFilter)).toBe(1);
+  });
+
+  it.each([
+    ['life', TraceMode.life],
+    ['basic', TraceMode.events],
+    ['drop', TraceMode.events],
+    ['monitor', TraceMode.events],
+    ['sock', TraceMode.events],
+    ['rtt', TraceMode.events],
+    ['rtt-detail', TraceMode.events],
+    ['latency', TraceMode.latency],
+    ['latency-summary', TraceMode.latency],
+    ['func-stats', TraceMode.stats],
+  ] as const)('of mode %s is of kind %i for the kernel side', (mode, kind) => {
+    expect(config({ mode }).option(TraceConfig.mode)).toBe(kind);
+  });
+
+  it('counts a distribution, and picks what is abnormal, in the modes that show it and in no other', () => {
+    const modesWith = (offset: number) => MODES.filter((mode) => config({ mode }).option(offset) === 1);
+    expect(modesWith(TraceConfig.wantHistogram)).toEqual(['rtt', 'latency-summary']);
+    expect(modesWith(TraceConfig.onlyAbnormal)).toEqual(['monitor']);
+  });
+
+  it.each([
+    ['wantOwner', TraceConfig.wantOwner],
+    ['wantHooks', TraceConfig.wantHooks],
+    ['latencyFree', TraceConfig.latencyToFree],
+    ['wantMeta', TraceConfig.wantMeta],
+    ['fixedModuleTypes', TraceConfig.fixedModuleTypes],
+  ] as const)('says %s by one number, and nothing else', (name, offset) => {
+    const { option, bytes } = config({}, { [name]: true });
+    expect(option(offset)).toBe(1);
+    expect(bytes.filter((b) => b !== 0)).toHaveLength(1);
+  });
+
+  it('holds the limits: events a second, microseconds, nanoseconds', () => {
+    const { option, view } = config({}, { rateLimit: 2 ** 31 - 1, minSrtt: 1500, minRtt: 250, minLatency: 2147483.5 });
+    expect(option(TraceConfig.rateLimit)).toBe(2 ** 31 - 1);
+    expect([option(TraceConfig.minSrttUs), option(TraceConfig.minRttUs)]).toEqual([1500, 250]);
+    expect(view.getBigUint64(TraceConfig.minLatencyNs, true)).toBe(2_147_483_500n);
+    expect(option(TraceConfig.hasFilter)).toBe(0);
+  });
+
+  it('says that there is a filter for each option that asks something of packets, and for none besides', () => {
+    const has = (options: TraceOptions, more: Partial<ConfigInput> = {}) =>
+      config(options, more).option(TraceConfig.hasFilter) === 1;
+    for (const options of [
+      { saddr: ['10.0.0.1'] },
+      { port: [80] },
+      { proto: 'tcp' },
+      { tcpFlags: ['S'] },
+      { pktLen: '100' },
+      { ifname: 'lo' },
+      { pid: 1 },
+      { comm: 'nginx' },
+    ] satisfies TraceOptions[]) {
+      expect(has(options), JSON.stringify(options)).toBe(true);
+    }
+    const generated: GeneratedFilter = { body: new Uint8Array(8), wanted: 1, expressionWindow: 64, tunnelWindow: 0 };
+    expect(has({}, { netns: 1 })).toBe(true);
+    expect(has({}, { generated })).toBe(true);
+    expect(has({ saddr: [], count: 3, trace: ['ip_rcv'], minLatency: 5 })).toBe(false);
+  });
+
+  it('holds the name of a process, all 15 bytes of it', () => {
+    const { field, slice } = config({ comm: 'a'.repeat(15) });
+    expect(field(FilterConfig.hasComm)).toBe(1);
+    expect(Buffer.from(slice(FilterConfig.comm, 16)).toString()).toBe(`${'a'.repeat(15)}\0`);
   });
 
   it.each([
@@ -88,7 +178,8 @@ describe('the configuration', () => {
       view.getUint16(TraceConfig.filter + start + i * FilterRange.size + offset, true);
     expect([at(0, FilterRange.low), at(0, FilterRange.high)]).toEqual([80, 80]);
     expect([at(1, FilterRange.low), at(1, FilterRange.high)]).toEqual([8000, 65535]);
-    expect(bytes.filter((b) => b !== 0)).toHaveLength(1 + 2 + 2 + 2); // the count, 80, 80, 8000 (two bytes), 65535 (two)
+    // that there is a filter, the count, 80, 80, 8000 (two bytes), 65535 (two)
+    expect(bytes.filter((b) => b !== 0)).toHaveLength(1 + 1 + 2 + 2 + 2);
   });
 
   it('has room for as many addresses and ports as the options take', () => {

@@ -3,7 +3,13 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jsonLine } from '../../../src/sinks/json.js';
+import { RECORDS } from '../../support/output-records.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
+
+const schema = JSON.parse(readFileSync(new URL('../../../schema/output.schema.json', import.meta.url), 'utf8'));
+const validate = new Ajv2020({ strict: false }).compile(schema);
+/** Fields that a record may lack. */
+const OPTIONAL = new Set(['tuple', 'skbAddress', 'netns', 'owner', 'rtt', 'stack', 'endedBy', 'name', 'unread']);
 
 describe('a line of JSON', () => {
   it('is the trace, whole, on one line', () => {
@@ -24,31 +30,44 @@ describe('a line of JSON', () => {
     );
   });
 
-  it('fits the published schema', () => {
-    const schema = JSON.parse(readFileSync(new URL('../../../schema/trace.schema.json', import.meta.url), 'utf8'));
-    const validate = new Ajv2020({ strict: false }).compile(schema);
-    const full = skbTrace({
-      events: [
-        traceEvent({
-          ifname: 'eth0',
-          ifindex: 2,
-          netns: 1,
-          pid: 1,
-          comm: 'x',
-          mark: 0,
-          len: 60,
-          tcp: { seq: 1, ack: 2, flags: 'SA', win: 3, payload: 0, mss: 1460, sack: [{ left: 1, right: 2 }] },
-          netfilter: { family: 'ipv4', hook: 'INPUT', table: 't', chain: 'c' },
-          socket: { state: 'LISTEN', tsRecent: 5 },
-          ret: '0xffffffffffffffff',
-          drop: { location: 'tcp_v4_rcv+0x65', reason: 'NO_SOCKET' },
-          notes: [{ level: 'error', text: 'x', advice: 'y' }],
-        }),
-      ],
-    });
-    expect(validate(JSON.parse(jsonLine(full))), JSON.stringify(validate.errors)).toBe(true);
-    expect(validate({ ...full, v: 2 })).toBe(false);
-    expect(validate({ ...full, closed: 'never' })).toBe(false);
-    expect(validate({ ...full, events: [{ func: 'x' }] })).toBe(false);
+  it.each(RECORDS.map((record) => [record.type, record] as const))(
+    'of type %s fits the published schema, and holds all that the record does',
+    (_type, record) => {
+      const read: unknown = JSON.parse(jsonLine(record));
+      expect(read).toEqual(record);
+      expect(validate(read), JSON.stringify(validate.errors)).toBe(true);
+    },
+  );
+
+  it('of every type but these is refused by the schema', () => {
+    const types = new Set(RECORDS.map(({ type }) => type));
+    expect([...types].sort()).toEqual([
+      'connection',
+      'connections-omitted',
+      'counters',
+      'functions',
+      'histogram',
+      'latency',
+      'leftovers',
+      'omitted',
+      'packet',
+      'socket',
+      'trace',
+    ]);
+    for (const record of RECORDS) expect(validate({ ...record, type: 'other' }), record.type).toBe(false);
+  });
+
+  it('that lacks a field, or has another version, does not fit', () => {
+    for (const record of RECORDS) {
+      expect(validate({ ...record, v: 2 }), record.type).toBe(false);
+      for (const key of Object.keys(record)) {
+        if (OPTIONAL.has(key)) continue;
+        const { [key as keyof typeof record]: _left, ...rest } = record;
+        expect(validate(rest), `${record.type} without ${key}`).toBe(false);
+      }
+    }
+    const [trace] = RECORDS;
+    expect(validate({ ...trace, closed: 'never' })).toBe(false);
+    expect(validate({ ...trace, events: [{ func: 'x' }] })).toBe(false);
   });
 });

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Hits of probes that carry no packet: sockets, neighbours, devices, owners, and what happens to the packet at hand. */
+#ifndef NETTRACE_WITHOUT_SKB_H
+#define NETTRACE_WITHOUT_SKB_H
+
+#include "kernel_types.h"
+#include "call.bpf.h"
+#include "config.h"
+#include "emit_event.bpf.h"
+#include "event.h"
+#include "filter_skb.bpf.h"
+#include "owner.bpf.h"
+#include "parse_skb.bpf.h"
+#include "socket.bpf.h"
+#include "statistics.bpf.h"
+#include "track_skb.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+/* States that only a call of the application leads to, never a packet. */
+static __always_inline bool is_local_transition(u32 state)
+{
+	return state == TCP_SYN_SENT || state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_LISTEN;
+}
+
+/* A socket changes its state, or a route was looked up: because of the packet that this CPU has at hand? */
+static __always_inline void handle_ambient(const struct call *call)
+{
+	struct event_packet pkt = {};
+	struct event_socket socket = {};
+	struct current_packet *c;
+	struct hit hit = {};
+	u32 zero = 0;
+
+	if (nothing_tracked())
+		return;
+	c = bpf_map_lookup_elem(&current, &zero);
+	if (!c || !c->trace_id || c->task != bpf_get_current_pid_tgid())
+		return;
+	hit.now = bpf_ktime_get_ns();
+	hit.trace_id = c->trace_id;
+	hit.skb = (const void *)c->skb;
+	hit.probe = spec_probe(call->spec);
+	hit.pkt = &pkt;
+	if (spec_read(call->spec) == READ_STATE) {
+		const struct sock *sk = (const void *)call->a;
+
+		parse_sock_tuple(sk, &pkt);
+		if (is_local_transition(call->b) || c->sport != pkt.dport || c->dport != pkt.sport)
+			return;
+		/* what the record says of the packet is what was read before */
+		__builtin_memset(&pkt, 0, sizeof(pkt));
+		read_socket(&socket, sk);
+		socket.new_state = call->b;
+		emit_socket(&hit, &socket);
+	} else {
+		const struct flowi4 *flow = (const void *)call->a;
+		__be32 saddr = BPF_CORE_READ(flow, saddr), daddr = BPF_CORE_READ(flow, daddr);
+
+		if (saddr != *(u32 *)c->saddr || daddr != *(u32 *)c->daddr)
+			return;
+		emit_value(&hit, (int)call->b);
+	}
+}
+
+/* Read into the record itself, as emit_segment() does. `rtt`: with a sample that the socket does not have yet; or NULL. */
+static __always_inline void emit_sock(const struct hit *hit, u32 new_state, const struct round_trips *rtt)
+{
+	struct event_sock *sock;
+	struct event_head *head = begin_event(hit, EVENT_VISIT, SECTION_PACKET | SECTION_SOCK, sizeof(*sock),
+					      (void **)&sock);
+
+	if (!head)
+		return;
+	read_sock(sock, hit->sk);
+	sock->new_state = new_state;
+	if (rtt) {
+		sock->srtt_us = rtt->srtt_us;
+		sock->rtt_min_us = rtt->rtt_min_us;
+	}
+	bpf_ringbuf_submit(head, 0);
+}
+
+/* A socket at work, with no packet at hand. */
+static __always_inline void handle_sock(const struct call *call)
+{
+	const struct sock *sk = (const void *)call->a;
+	struct event_packet pkt = {};
+	bool has_b = spec_arg(call->spec, SPEC_ARG_B_SHIFT) != SPEC_NO_ARG;
+	bool is_rtt = spec_read(call->spec) == READ_RTT;
+	struct round_trips rtt = {};
+	struct hit hit = {};
+
+	if (!sk)
+		return;
+	hit.now = bpf_ktime_get_ns();
+	hit.probe = spec_probe(call->spec);
+	hit.pkt = &pkt;
+	hit.sk = sk;
+	if (config.want_owner)
+		hit.owner = find_owner(sk);
+	parse_sock_tuple(sk, &pkt);
+	pkt.l4_proto = BPF_CORE_READ(sk, sk_protocol);
+	if (!pkt.l3_proto || !packet_matches(&pkt) || !surroundings_match(NULL, sk, hit.owner))
+		return;
+	if (config.mode == MODE_STATS) {
+		count_hit(hit.probe);
+		return;
+	}
+	if (is_rtt) {
+		if (has_b && (s64)call->b < 0) /* no sample */
+			return;
+		rtt = read_round_trips(sk);
+		if (has_b)
+			add_rtt_sample(&rtt, call->b);
+		if (!rtt.srtt_us || rtt.srtt_us < config.min_srtt_us || rtt.rtt_min_us < config.min_rtt_us)
+			return;
+		if (config.want_histogram) {
+			count_time(rtt.srtt_us);
+			return;
+		}
+	}
+	if (!within_rate(hit.now))
+		return;
+	if (spec_flags(call->spec) & SPEC_STACK)
+		emit_stack(call->ctx, &hit);
+	emit_sock(&hit, !is_rtt && has_b ? call->b : 0, is_rtt ? &rtt : NULL);
+}
+
+/* A neighbour that does not answer. */
+static __always_inline void handle_neigh(const struct call *call)
+{
+	const struct neighbour *neigh = (const void *)call->a;
+	struct event_packet pkt = {};
+	struct hit hit = {};
+
+	if (!neigh || !(BPF_CORE_READ(neigh, nud_state) & NUD_FAILED))
+		return;
+	hit.now = bpf_ktime_get_ns();
+	hit.probe = spec_probe(call->spec);
+	hit.pkt = &pkt;
+	hit.dev = BPF_CORE_READ(neigh, dev);
+	if (BPF_CORE_READ(neigh, tbl, family) == AF_INET6) {
+		pkt.l3_proto = ETH_P_IPV6;
+		bpf_probe_read_kernel(pkt.daddr, 16, neigh->primary_key);
+	} else {
+		pkt.l3_proto = ETH_P_IP;
+		bpf_probe_read_kernel(pkt.daddr, 4, neigh->primary_key);
+	}
+	if (packet_matches(&pkt) && surroundings_match(hit.dev, NULL, NULL) && within_rate(hit.now))
+		emit_plain(&hit, EVENT_VISIT);
+}
+
+static __always_inline void handle_device(const struct call *call)
+{
+	struct event_packet pkt = {};
+	struct hit hit = {};
+
+	hit.now = bpf_ktime_get_ns();
+	hit.probe = spec_probe(call->spec);
+	hit.pkt = &pkt;
+	hit.dev = (const void *)call->a;
+	if (packet_matches(&pkt) && surroundings_match(hit.dev, NULL, NULL) && within_rate(hit.now))
+		emit_value(&hit, call->b);
+}
+
+static __always_inline void handle_owner(const struct call *call)
+{
+	if (spec_read(call->spec) == READ_DISOWN)
+		forget_owner(call->a);
+	else if (spec_read(call->spec) == READ_OWN)
+		remember_owner(call->a);
+	else if (spec_read(call->spec) == READ_OWN_STATE && (call->b == TCP_SYN_SENT || call->b == TCP_LISTEN))
+		remember_owner(call->a);
+}
+
+#endif

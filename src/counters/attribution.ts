@@ -1,0 +1,179 @@
+import type { CounterTraces, MovedCounter, SkbTrace } from '../types.js';
+import type { CounterDefinition } from './counter-definition.js';
+import { ATTRIBUTED, type CounterScope, counterKind } from './counter-table.js';
+import { localView, namespacesOf } from './match-rule.js';
+import { RuleIndex, type RuleList } from './rule-index.js';
+
+const MAX_IDS = 8;
+const MAX_VERDICTS = 20;
+/** Segments from here that are remembered, to know one that is sent again. */
+const MAX_SENT = 65_536;
+/** Namespaces and interfaces that are counted for; a machine has fewer. */
+const MAX_PLACES = 4096;
+
+/** Traces that moved a counter, and how often. */
+class Tally {
+  evidence = 0;
+  #count = 0;
+  readonly #ids: string[] = [];
+  readonly #verdicts = new Map<string, CounterTraces['verdicts'][number]>();
+
+  add({ id, verdict: { outcome, cause } }: SkbTrace, times: number): void {
+    this.evidence += times;
+    this.#count++;
+    if (this.#ids.length < MAX_IDS) this.#ids.push(id);
+    const key = `${outcome} ${cause}`;
+    const known = this.#verdicts.get(key);
+    if (known) known.count++;
+    else if (this.#verdicts.size < MAX_VERDICTS) this.#verdicts.set(key, { outcome, cause, count: 1 });
+  }
+
+  get traces(): CounterTraces {
+    const verdicts = [...this.#verdicts.values()].sort((a, b) => b.count - a.count);
+    return { count: this.#count, ids: [...this.#ids], verdicts };
+  }
+}
+
+const RULES: Readonly<Record<CounterScope, RuleIndex>> = {
+  link: new RuleIndex(ATTRIBUTED.link),
+  machine: new RuleIndex(ATTRIBUTED.machine),
+  netns: new RuleIndex(ATTRIBUTED.netns),
+};
+
+type Views = Record<RuleList, Tally>;
+/** Of one namespace, interface, or the machine. */
+type PlaceTallies = Map<CounterDefinition, Views>;
+
+function distance(tally: Tally, delta: bigint): bigint {
+  const difference = BigInt(tally.evidence) - delta;
+  return difference < 0n ? -difference : difference;
+}
+
+function jsonNumber(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value.toString();
+}
+
+/** Which namespaces count, from when, and up to when: seconds of the monotonic clock. */
+export interface Readings {
+  /** Of a namespace's first reading; undefined where there is none. */
+  since(netns: number): number | undefined;
+  /** Of its last reading; infinity before that. */
+  until(netns: number): number;
+  /** Of the whole machine. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Goes through finished traces and keeps which counters each of them moved, in bounded memory. */
+export class Attribution {
+  readonly #readings: Readings;
+  readonly #places = new Map<string, PlaceTallies>();
+  readonly #sent = new Map<string, true>();
+
+  constructor(readings: Readings) {
+    this.#readings = readings;
+  }
+
+  add(trace: SkbTrace): void {
+    const namespaces = namespacesOf(trace);
+    const repeat = this.#isSentAgain(trace);
+    const { start, end } = this.#readings;
+    for (const netns of new Set(namespaces)) {
+      const since = netns === undefined ? undefined : this.#readings.since(netns);
+      if (netns === undefined || since === undefined) continue;
+      const bounds = { netns, since, until: this.#readings.until(netns) };
+      this.#addView('netns', `${netns}`, trace, namespaces, bounds, repeat);
+      const names = new Set(trace.events.flatMap((event, i) => (namespaces[i] === netns ? (event.ifname ?? []) : [])));
+      for (const ifname of names)
+        this.#addView('link', `${netns} ${ifname}`, trace, namespaces, { ...bounds, ifname }, repeat);
+    }
+    this.#addView('machine', '', trace, namespaces, { since: start, until: end }, repeat);
+  }
+
+  #addView(
+    scope: CounterScope,
+    place: string,
+    trace: SkbTrace,
+    namespaces: readonly (number | undefined)[],
+    bounds: Parameters<typeof localView>[2],
+    repeat: boolean,
+  ): void {
+    const view = localView(trace, namespaces, bounds, repeat);
+    if (!view) return;
+    for (const { definition, by, instead } of RULES[scope].match(view)) {
+      const tallies = this.#tallies(place, definition);
+      if (by > 0) tallies?.by.add(trace, by);
+      if (instead > 0) tallies?.instead.add(trace, instead);
+    }
+  }
+
+  #tallies(place: string, definition: CounterDefinition): Views | undefined {
+    let tallies = this.#places.get(place);
+    if (!tallies) {
+      if (this.#places.size >= MAX_PLACES) return undefined;
+      tallies = new Map();
+      this.#places.set(place, tallies);
+    }
+    let views = tallies.get(definition);
+    if (!views) {
+      views = { by: new Tally(), instead: new Tally() };
+      tallies.set(definition, views);
+    }
+    return views;
+  }
+
+  /** Was the same segment, by addresses, ports, sequence number and flags, sent by an earlier packet? */
+  #isSentAgain({ proto, tuple, events }: SkbTrace): boolean {
+    const [first] = events;
+    const tcp = events.find((event) => event.tcp)?.tcp;
+    // a bare ACK repeats its number as long as nothing is sent
+    if (proto !== 'tcp' || !tuple || !tcp || !first || (tcp.payload === 0 && !/[SF]/.test(tcp.flags))) return false;
+    const { saddr, sport, daddr, dport } = tuple;
+    const key = `${first.netns} ${saddr} ${sport} ${daddr} ${dport} ${tcp.seq} ${tcp.flags}`;
+    if (this.#sent.has(key)) return true;
+    if (this.#sent.size >= MAX_SENT) {
+      const [oldest] = this.#sent.keys();
+      if (oldest !== undefined) this.#sent.delete(oldest);
+    }
+    this.#sent.set(key, true);
+    return false;
+  }
+
+  /** What is to be said of a counter that moved; undefined for what any traffic moves, and for settings. */
+  explain(
+    name: string,
+    delta: bigint,
+    { netns, ifname }: { netns?: number; ifname?: string },
+  ): MovedCounter | undefined {
+    const kind = counterKind(name);
+    if (kind === 'traffic' || kind === 'setting') return undefined;
+    const place = netns === undefined ? '' : ifname === undefined ? `${netns}` : `${netns} ${ifname}`;
+    const views = kind && this.#places.get(place)?.get(kind);
+    let tally = views?.by ?? new Tally();
+    if (views && distance(views.instead, delta) < distance(tally, delta)) tally = views.instead;
+    const explained = delta > 0n && BigInt(tally.evidence) > delta ? Number(delta) : delta > 0n ? tally.evidence : 0;
+    return {
+      name: name.replace(/^link:/, ''),
+      ...(ifname === undefined ? {} : { ifname }),
+      delta: jsonNumber(delta),
+      ...(kind ? { meaning: kind.meaning } : {}),
+      explained,
+      unexplained: jsonNumber(delta - BigInt(explained)),
+      evidence: tally.evidence,
+      traces: tally.traces,
+    };
+  }
+}
+
+/** Deltas that are only listed, as numbers for JSON. */
+export function trafficOf(
+  deltas: ReadonlyMap<string, bigint>,
+  ifname?: string,
+): { name: string; ifname?: string; delta: number | string }[] {
+  return [...deltas].flatMap(([name, delta]) =>
+    counterKind(name) === 'traffic'
+      ? [{ name: name.replace(/^link:/, ''), ...(ifname === undefined ? {} : { ifname }), delta: jsonNumber(delta) }]
+      : [],
+  );
+}

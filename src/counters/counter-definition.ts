@@ -1,0 +1,35 @@
+import type { Outcome, Proto } from '../types.js';
+
+/** Which traces moved a counter; see bpf/counters.yaml for each field. */
+export interface CounterRule {
+  causes?: readonly string[];
+  outcomes?: readonly Outcome[];
+  begins?: true;
+  arrives?: true;
+  ends?: true;
+  repeat?: true;
+  family?: 4 | 6;
+  at?: readonly string[];
+  dropAt?: readonly string[];
+  loss?: true;
+  reasons?: readonly string[];
+  resetReasons?: readonly string[];
+  note?: readonly string[];
+  protos?: readonly Proto[];
+  types?: readonly number[];
+  flags?: string;
+  noFlags?: string;
+  ret?: number;
+  states?: readonly string[];
+  newStates?: readonly string[];
+  paws?: boolean;
+  each?: 'event';
+}
+
+/** Counters of one meaning. */
+export interface CounterDefinition {
+  names: readonly string[];
+  meaning: string;
+  by?: readonly CounterRule[];
+  instead?: readonly CounterRule[];
+}

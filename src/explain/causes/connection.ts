@@ -1,0 +1,89 @@
+import type { ConnectionCause } from './cause.js';
+
+/** What became of a TCP connection: the traces of one tuple, both ways. */
+export const CONNECTION_CAUSES: readonly ConnectionCause[] = [
+  {
+    id: 'connection-open',
+    outcome: 'open',
+    sentence: 'the connection stands',
+  },
+  {
+    id: 'connection-closed',
+    outcome: 'closed',
+    sentence: 'both sides closed the connection (FIN)',
+  },
+  {
+    id: 'connection-half-closed',
+    outcome: 'open',
+    sentence: 'one side closed the connection (FIN), the other has not yet',
+    advice: 'ss -tan: CLOSE_WAIT is an application that does not close',
+  },
+  {
+    id: 'connection-reset',
+    outcome: 'reset',
+    sentence: 'an RST ended the connection',
+    advice: 'which side sent it, and what came just before?',
+  },
+  {
+    id: 'connection-reset-in-handshake',
+    outcome: 'reset',
+    sentence: 'an RST ended the handshake',
+    advice: 'a health check or a scanner does so; the server has no connection',
+    values: ['nstat:TcpExtEmbryonicRsts'],
+  },
+  {
+    id: 'stray-connection',
+    outcome: 'stray',
+    sentence:
+      'an RST was refused, and afterwards the ACK established the socket: the client has given the connection up, the server keeps it',
+    advice:
+      'the socket stays until the application or keepalive ends it, and takes a place in the accept queue: mend the sender of the RST (see the cause of its packet), or shorten SYN-ACK timers and keepalive',
+    values: ['nstat:TcpExtPAWSEstab'],
+  },
+  {
+    id: 'connection-refused',
+    outcome: 'refused',
+    sentence: 'the SYN was answered with an RST or an ICMP error',
+    advice: 'is the server up, on this address and port? a firewall may refuse too: see the cause of the SYN',
+  },
+  {
+    id: 'syn-unanswered',
+    outcome: 'timed-out',
+    sentence: 'no answer came to the SYN, however often it was sent',
+    advice: 'look for the drop: of the SYN on its way, or of the SYN-ACK on its way back',
+    values: ['net.ipv4.tcp_syn_retries', 'nstat:TcpExtTCPSynRetrans'],
+  },
+  {
+    id: 'syn-ack-unanswered',
+    outcome: 'timed-out',
+    sentence: 'the SYN-ACK was sent, and no ACK that the server takes came back',
+    advice: 'look for the drop of the SYN-ACK or of the ACK; a SYN flood looks the same',
+    values: ['net.ipv4.tcp_synack_retries'],
+  },
+  {
+    id: 'server-has-no-connection',
+    outcome: 'half-open',
+    sentence:
+      'the client believes in a connection that the server does not have: its data is ignored, and the SYN-ACK is sent again',
+    advice: 'the accept queue of the server was full at the last ACK of the handshake: ss -ltn',
+    values: ['net.core.somaxconn', 'net.ipv4.tcp_abort_on_overflow', 'nstat:TcpExtListenOverflows'],
+  },
+  {
+    id: 'retransmitting',
+    outcome: 'open',
+    sentence: 'segments were sent again, and nothing that acknowledges them was seen',
+    advice: 'look for the drop on the way, or is the peer gone?',
+    values: ['net.ipv4.tcp_retries2', 'nstat:TcpRetransSegs'],
+  },
+  {
+    id: 'segments-of-no-connection',
+    outcome: 'refused',
+    sentence: 'segments came for a connection that this host does not have, and were answered with RST',
+    advice: 'the connection had ended or the host was restarted',
+  },
+  {
+    id: 'connection-unclear',
+    outcome: 'unknown',
+    sentence: 'what was seen does not tell what became of the connection',
+  },
+];

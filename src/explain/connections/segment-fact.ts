@@ -1,0 +1,83 @@
+import type { SkbTrace, Tuple } from '../../types.js';
+
+/** What a connection remembers of one segment's trace. */
+export interface SegmentFact {
+  t: number;
+  date: string;
+  /** Sender and receiver as the first event had them. */
+  from: string;
+  to: string;
+  flags: string;
+  seq: number;
+  payload: number;
+  outcome: SkbTrace['verdict']['outcome'];
+  cause: string;
+  /** The segment made the receiver's socket ESTABLISHED. */
+  establishes: boolean;
+  /** How often it was sent again. */
+  retransmissions: number;
+  complete: boolean;
+}
+
+const RETRANSMITS = new Set(['__tcp_retransmit_skb', 'tcp_retransmit_skb']);
+
+export function endpointKey(address: string, port: number | undefined): string {
+  return `${address} ${port ?? 0}`;
+}
+
+/** One word for both ways. */
+export function pairKey({ saddr, sport, daddr, dport }: Tuple): string {
+  return [endpointKey(saddr, sport), endpointKey(daddr, dport)].sort().join(' ');
+}
+
+/** Undefined for what is no TCP segment with ports. */
+export function factOf(trace: SkbTrace): SegmentFact | undefined {
+  const { tuple, verdict } = trace;
+  const tcp = trace.events.find((event) => event.tcp)?.tcp;
+  if (trace.proto !== 'tcp' || !tuple || !tcp || !tuple.sport || !tuple.dport) return undefined;
+  return {
+    t: trace.start,
+    date: trace.date,
+    from: endpointKey(tuple.saddr, tuple.sport),
+    to: endpointKey(tuple.daddr, tuple.dport),
+    flags: tcp.flags,
+    seq: tcp.seq,
+    payload: tcp.payload,
+    outcome: verdict.outcome,
+    cause: verdict.cause,
+    establishes: trace.events.some(
+      ({ socket }) => socket?.newState === 'ESTABLISHED' && socket.state !== 'ESTABLISHED',
+    ),
+    retransmissions: retransmissionsOf(trace),
+    complete: trace.complete,
+  };
+}
+
+/**
+ * Where __tcp_retransmit_skb cannot be seen, as on Debian's 6.1, the same segment
+ * passes __tcp_transmit_skb again.
+ */
+function retransmissionsOf({ events }: SkbTrace): number {
+  const named = events.filter(({ func }, i) => i > 0 && RETRANSMITS.has(func)).length;
+  const transmissions = events.filter(({ func }) => func === '__tcp_transmit_skb').length;
+  return Math.max(named, transmissions - 1);
+}
+
+/** All pairs of addresses that the packet had: NAT makes several. */
+export function pairsOf(trace: SkbTrace): string[] {
+  const tuples = [trace.tuple, ...trace.events.map((event) => event.tuple)];
+  return [...new Set(tuples.flatMap((tuple) => (tuple?.sport && tuple.dport ? [pairKey(tuple)] : [])))];
+}
+
+/** Does it tell more than that data went through? */
+export function isTelling({ flags, outcome, establishes, retransmissions }: SegmentFact): boolean {
+  return /[SFR]/.test(flags) || establishes || retransmissions > 0 || (outcome !== 'delivered' && outcome !== 'sent');
+}
+
+export function isSyn({ flags }: SegmentFact): boolean {
+  return flags.includes('S') && !flags.includes('A');
+}
+
+export function isSynAck({ flags }: SegmentFact): boolean {
+  return flags.includes('S') && flags.includes('A');
+}

@@ -1,0 +1,108 @@
+import type { TraceEvent } from '../../types.js';
+import { noLossCause } from '../no-loss.js';
+import { type Finding, type Sight, seen } from './sight.js';
+
+const SOCKET_STAGES = new Set(['tcp-in', 'udp', 'socket']);
+const KERNEL_STAGES = new Set(['icmp', 'icmpv6', 'arp']);
+const ECHO_REPLIES = new Set([0, 129]);
+const TRANSMITS = new Set(['dev_hard_start_xmit', 'net_dev_start_xmit', 'net_dev_xmit', 'sch_direct_xmit']);
+const FORWARDS = new Set([
+  'ip_forward',
+  'ip_forward_finish',
+  'ip6_forward',
+  'br_forward',
+  '__br_forward',
+  'br_flood',
+  'br_dev_queue_push_xmit',
+]);
+
+/** Neither place nor end: what happens there happens on all ways. */
+function isOnWay({ stage, parent }: TraceEvent): boolean {
+  return stage !== 'life' && stage !== 'netfilter' && stage !== 'netfilter-hook' && parent === undefined;
+}
+
+function isTaken(last: TraceEvent): string | undefined {
+  if (SOCKET_STAGES.has(last.stage)) return 'taken-by-socket';
+  if (!KERNEL_STAGES.has(last.stage)) return undefined;
+  // a socket asked for it
+  return ECHO_REPLIES.has(last.icmp?.type ?? -1) ? 'taken-by-socket' : 'taken-by-kernel';
+}
+
+function lastSeen(last: TraceEvent): string[] {
+  return [seen(last, 'seen there last')];
+}
+
+/** Did it come in before it went out for the last time? */
+function wasForwarded(way: readonly TraceEvent[]): boolean {
+  const out = way.findLastIndex((event) => TRANSMITS.has(event.func));
+  const before = way.slice(0, out);
+  const cameIn = before.findLastIndex((event) => event.stage === 'device-in');
+  if (cameIn < 0) return false;
+  return before.slice(cameIn).some((event) => FORWARDS.has(event.func)) || !before.slice(cameIn).some(isEnd);
+}
+
+function isEnd(event: TraceEvent): boolean {
+  return isTaken(event) !== undefined;
+}
+
+/** Where a way ends that nothing was lost on. */
+function endOfWay(sight: Sight): Finding | undefined {
+  const way = sight.events.filter(isOnWay);
+  const last = way.findLast((event) => event.stage !== 'packet-socket' && event.stage !== 'route');
+  const tap = way.findLast((event) => event.stage === 'packet-socket');
+  const { closed } = sight.trace;
+  if (!last) return tap && { cause: 'taken-by-packet-socket', event: tap, evidence: lastSeen(tap) };
+  const taken = isTaken(last);
+  if (taken) return { cause: taken, event: last, evidence: lastSeen(last) };
+  if (last.func === 'ip_defrag' && closed === 'freed')
+    return { cause: 'fragments-reassembled', event: last, evidence: lastSeen(last) };
+  if (TRANSMITS.has(last.func)) {
+    return { cause: wasForwarded(way) ? 'routed-on' : 'handed-to-driver', event: last, evidence: lastSeen(last) };
+  }
+  // a frame that only a sniffer or a DHCP client wants: no protocol saw it
+  if (tap && last.stage === 'device-in' && closed === 'freed' && sight.facts.sees('ip_rcv'))
+    return { cause: 'taken-by-packet-socket', event: tap, evidence: lastSeen(tap) };
+  return undefined;
+}
+
+/** A free through kfree_skb that is no loss: what that means. */
+function harmlessFinding(sight: Sight): Finding | undefined {
+  for (const event of sight.events.toReversed()) {
+    if (event.drop?.noLoss === undefined) continue;
+    const { trace } = sight;
+    const cause = noLossCause(event, event.proto ?? trace.proto, event.tuple ?? trace.tuple) ?? 'did-its-work';
+    const { location, noLoss } = event.drop;
+    return { cause, event, detail: noLoss, evidence: [seen(event, `freed in ${location}, no loss: ${noLoss}`)] };
+  }
+  return undefined;
+}
+
+/** Causes that say less than the way does. */
+const WEAK = new Set(['did-its-work', 'unread-at-close', 'freed-without-sign']);
+
+function unknownEnd(sight: Sight): Finding {
+  const { closed, complete } = sight.trace;
+  const last = sight.events.findLast(isOnWay);
+  const evidence = last ? lastSeen(last) : [];
+  const event = last ? { event: last } : {};
+  const detail = last ? { detail: `last seen in ${last.func}` } : {};
+  if (!complete) return { cause: 'events-lost', evidence, ...event, ...detail };
+  const queued = sight.telling.findLast(({ cause }) => cause === 'queued-to-user-space' || cause === 'xdp-took');
+  if (queued) return { cause: queued.cause, event: queued.event, evidence: [seen(queued.event, queued.note.text)] };
+  if (closed === 'freed') return { cause: 'freed-without-sign', evidence, ...event, ...detail };
+  if (closed === 'reused') return { cause: 'end-not-seen', evidence, ...event, ...detail };
+  return { cause: 'still-on-its-way', evidence, ...event, ...detail };
+}
+
+/** What became of a packet that nothing was lost of, as far as it was seen. */
+export function wayFinding(sight: Sight): Finding {
+  const merged = sight.events.findLast(({ func }) => func === 'napi_skb_free_stolen_head');
+  const harmless = harmlessFinding(sight);
+  const end = endOfWay(sight);
+  if (harmless && !WEAK.has(harmless.cause)) return harmless;
+  const isCut = !sight.trace.complete && sight.trace.closed !== 'freed';
+  if (end && !isCut) return harmless?.cause === 'unread-at-close' && end.cause === 'taken-by-socket' ? harmless : end;
+  if (merged) return { cause: 'gro-merged', event: merged, evidence: [seen(merged, 'freed, merged by GRO')] };
+  if (harmless) return harmless.cause === 'unread-at-close' ? { ...harmless, outcome: 'unknown' } : harmless;
+  return unknownEnd(sight);
+}

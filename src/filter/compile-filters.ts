@@ -1,0 +1,103 @@
+import { BpfError, type ClassicInstruction, KernelBtf } from '#bpf-loader';
+import { NettraceError, UsageError } from '../errors.js';
+import { FilterProgram, FilterWanted } from '../generated/layout.js';
+import { generateFunction, type WriteProgram } from './generated-function.js';
+import { compileMeta } from './meta-expression.js';
+import type { FieldTypes } from './meta-field.js';
+import { compileExpression } from './pcap-expression.js';
+import { knownFromSocket } from './socket-headers.js';
+import { type LoadCheck, translateClassic } from './translate-classic.js';
+
+/** The filter expressions that were given; empty ones are wrong, not absent. */
+export interface FilterExpressions {
+  expression?: string;
+  filterTunnel?: string;
+  filterMeta?: string;
+}
+
+/** What the kernel side needs of them. */
+export interface GeneratedFilter {
+  /** Instructions of generated_filter() in bpf/filter_program.bpf.h. */
+  body: Uint8Array;
+  /** Bits of enum filter_wanted. */
+  wanted: number;
+  /** Bytes of a packet that the expression, and the tunnel's, can look at. */
+  expressionWindow: number;
+  tunnelWindow: number;
+}
+
+/** Which programs an expression becomes. */
+interface ProgramNumbers {
+  ethernet: number;
+  raw: number;
+  /** For segments whose headers are not written yet. */
+  socket?: { 4: number; 6: number };
+}
+
+/** A program of classic BPF, to be translated into the generated function. */
+export function packetProgram(program: readonly ClassicInstruction[], check?: LoadCheck): WriteProgram {
+  return (out, accept, reject) => translateClassic(out, program, accept, reject, check);
+}
+
+/** For the running kernel where no other types are given. */
+function compileMetaFor(expression: string, btf: FieldTypes | undefined): WriteProgram {
+  if (btf) return compileMeta(expression, btf);
+  let kernel: KernelBtf;
+  try {
+    kernel = KernelBtf.load();
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+    throw new NettraceError(`a metadata filter needs the kernel's BTF: ${error.message}`, { cause: error });
+  }
+  try {
+    return compileMeta(expression, kernel);
+  } finally {
+    kernel.close();
+  }
+}
+
+/**
+ * Compiles the expressions that were given; undefined where there is none. `btf`: where fields of struct sk_buff are, of
+ * the running kernel if not given. Throws UsageError with the place of what is wrong, NettraceError where
+ * libpcap is missing.
+ */
+export function compileFilters(
+  { expression, filterTunnel, filterMeta }: FilterExpressions,
+  btf?: FieldTypes,
+): GeneratedFilter | undefined {
+  const programs = new Map<number, WriteProgram>();
+  const result = { wanted: 0, expressionWindow: 0, tunnelWindow: 0 };
+  const addPacketFilter = (text: string | undefined, what: string, numbers: ProgramNumbers) => {
+    if (text === undefined) return 0;
+    const { ethernet, raw, window } = compileExpression(text, what);
+    if (ethernet) programs.set(numbers.ethernet, packetProgram(ethernet));
+    if (raw) programs.set(numbers.raw, packetProgram(raw));
+    for (const version of [4, 6] as const) {
+      const number = numbers.socket?.[version];
+      if (raw && number !== undefined) programs.set(number, packetProgram(raw, knownFromSocket(version, raw)));
+    }
+    return window;
+  };
+  if (expression !== undefined) result.wanted |= FilterWanted.expression;
+  result.expressionWindow = addPacketFilter(expression, 'filter expression', {
+    ethernet: FilterProgram.ethernet,
+    raw: FilterProgram.raw,
+    socket: { 4: FilterProgram.socketV4, 6: FilterProgram.socketV6 },
+  });
+  if (filterTunnel !== undefined) result.wanted |= FilterWanted.tunnel;
+  result.tunnelWindow = addPacketFilter(filterTunnel, 'tunnel filter', {
+    ethernet: FilterProgram.innerEthernet,
+    raw: FilterProgram.innerRaw,
+  });
+  if (filterMeta !== undefined) {
+    programs.set(FilterProgram.meta, compileMetaFor(filterMeta, btf));
+    result.wanted |= FilterWanted.meta;
+  }
+  if (result.wanted === 0) return undefined;
+  try {
+    return { ...result, body: generateFunction(programs) };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`the filter is too complex: ${error.message}`);
+  }
+}

@@ -1,0 +1,162 @@
+import { parseAddress } from '../decode/addresses.js';
+import { parseTcpFlags } from '../decode/names.js';
+import type { Filter, Net, PortRange } from '../options.js';
+import type { OutputRecord, Owner, Proto, TraceEvent, Tuple } from '../types.js';
+
+/** What filters ask of a packet, from whichever record it is. */
+export interface Subject {
+  proto: Proto;
+  tuple?: Tuple | undefined;
+  tcpFlags?: string | undefined;
+  len?: number | undefined;
+  ifname?: string | undefined;
+  netns?: number | undefined;
+  /** One is enough. */
+  owners: readonly Owner[];
+  /** Where the packet was seen; absent for a socket. */
+  event?: TraceEvent | undefined;
+}
+
+/** The filter of live traces, and the namespace, which is none of its values there. */
+export interface RecordFilter extends Filter {
+  /** Inode. */
+  /** Inodes, of which one is enough. */
+  netns: readonly number[] | undefined;
+}
+
+export type SubjectTest = (subject: Subject) => boolean;
+
+function netTest({ address, prefix }: Net): (bytes: Uint8Array) => boolean {
+  const want = parseAddress(address) ?? new Uint8Array();
+  return (have) => {
+    if (have.length !== want.length) return false;
+    for (let i = 0; i * 8 < prefix; i++) {
+      const shift = Math.max(0, 8 - (prefix - i * 8));
+      if ((have[i] ?? 0) >> shift !== (want[i] ?? 0) >> shift) return false;
+    }
+    return true;
+  };
+}
+
+function addressTest(nets: readonly Net[], of: (tuple: Tuple) => readonly string[]): SubjectTest[] {
+  if (nets.length === 0) return [];
+  const tests = nets.map(netTest);
+  return [
+    ({ tuple }) =>
+      tuple !== undefined &&
+      of(tuple).some((address) => {
+        const bytes = parseAddress(address);
+        return bytes !== null && tests.some((test) => test(bytes));
+      }),
+  ];
+}
+
+function portTest(ranges: readonly PortRange[], of: (tuple: Tuple) => readonly (number | undefined)[]): SubjectTest[] {
+  if (ranges.length === 0) return [];
+  return [
+    // a later fragment has no ports: both are 0
+    ({ proto, tuple }) =>
+      (proto === 'tcp' || proto === 'udp') &&
+      tuple !== undefined &&
+      Boolean(tuple.sport || tuple.dport) &&
+      of(tuple).some((port) => port !== undefined && ranges.some(({ low, high }) => port >= low && port <= high)),
+  ];
+}
+
+const IS_PROTO: Readonly<Record<string, SubjectTest>> = {
+  ip: ({ proto, tuple }) => proto !== 'arp' && tuple !== undefined && !tuple.saddr.includes(':'),
+  ipv6: ({ tuple }) => tuple?.saddr.includes(':') === true,
+};
+
+function testsOf(filter: RecordFilter): SubjectTest[] {
+  const { proto, tcpFlags, pktLen, ifname, netns, pid, comm } = filter;
+  const tests: SubjectTest[] = [
+    ...addressTest(filter.saddr, (tuple) => [tuple.saddr]),
+    ...addressTest(filter.daddr, (tuple) => [tuple.daddr]),
+    ...addressTest(filter.addr, (tuple) => [tuple.saddr, tuple.daddr]),
+    ...portTest(filter.sport, (tuple) => [tuple.sport]),
+    ...portTest(filter.dport, (tuple) => [tuple.dport]),
+    ...portTest(filter.port, (tuple) => [tuple.sport, tuple.dport]),
+  ];
+  if (proto) tests.push(IS_PROTO[proto] ?? ((subject) => subject.proto === proto));
+  if (tcpFlags.length > 0) {
+    tests.push((subject) => {
+      const have = subject.tcpFlags === undefined ? null : parseTcpFlags(subject.tcpFlags);
+      return have !== null && tcpFlags.some((set) => (have & set) === set);
+    });
+  }
+  if (pktLen) tests.push(({ len }) => len !== undefined && len >= pktLen.low && len <= pktLen.high);
+  if (ifname !== undefined) tests.push((subject) => subject.ifname === ifname);
+  if (netns !== undefined) tests.push((subject) => subject.netns !== undefined && netns.includes(subject.netns));
+  if (pid !== undefined) tests.push(({ owners }) => owners.some((owner) => owner.pid === pid));
+  if (comm !== undefined) tests.push(({ owners }) => owners.some((owner) => owner.comm === comm));
+  return tests;
+}
+
+/** A packet's owners; the process that was running at its first event where none of the events knows one. */
+function ownersOf(events: readonly TraceEvent[]): Owner[] {
+  const owners = events.flatMap((event) => event.owner ?? []);
+  const [first] = events;
+  if (owners.length > 0 || first?.pid === undefined || first.comm === undefined) return owners;
+  return [{ pid: first.pid, comm: first.comm }];
+}
+
+function packetOf(proto: Proto, tuple: Tuple | undefined, events: readonly TraceEvent[]): Subject {
+  // where a clone joined nothing was read of the packet
+  const first = events.find((event) => event.parent === undefined);
+  return {
+    proto: first?.proto ?? proto,
+    tuple: first?.tuple ?? tuple,
+    tcpFlags: first?.tcp?.flags,
+    len: first?.len,
+    ifname: first?.ifname,
+    netns: first?.netns,
+    owners: ownersOf(events),
+    event: first,
+  };
+}
+
+/** What the record is about; undefined where it is about no single packet or socket. */
+function subjectOf(record: OutputRecord): Subject | undefined {
+  switch (record.type) {
+    case 'trace':
+      return packetOf(record.proto, record.tuple, record.events);
+    case 'packet':
+    case 'latency':
+      return packetOf(record.proto, record.tuple, [record.event]);
+    case 'connection':
+      return { proto: record.proto, tuple: record.tuple, owners: [] };
+    case 'socket':
+      return {
+        proto: record.proto,
+        tuple: record.tuple,
+        netns: record.netns,
+        owners: record.owner ? [record.owner] : [],
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** Does what is described match? All tests that the filter asks for must hold. */
+export function subjectTest(filter: RecordFilter): SubjectTest {
+  const tests = testsOf(filter);
+  return (subject) => tests.every((test) => test(subject));
+}
+
+/**
+ * Does a record match, as the packet would have matched live: by its first event, and by the owners of its socket?
+ * Counts over many packets match no filter but the empty one, for they cannot be taken apart. `more`: tests of other
+ * filters, all of which must hold too.
+ */
+export function recordMatcher(
+  filter: RecordFilter,
+  more: readonly SubjectTest[] = [],
+): (record: OutputRecord) => boolean {
+  const tests = [...testsOf(filter), ...more];
+  if (tests.length === 0) return () => true;
+  return (record) => {
+    const subject = subjectOf(record);
+    return subject !== undefined && tests.every((test) => test(subject));
+  };
+}

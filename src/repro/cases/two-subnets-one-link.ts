@@ -1,0 +1,55 @@
+import { defineCase } from '../case.js';
+import { failureOf } from '../sockets.js';
+
+const REQUEST = 1;
+const REPLY = 2;
+
+export default defineCase({
+  name: 'two-subnets-one-link',
+  group: 'path',
+  title:
+    'Two subnets on one link: ARP of the other subnet stays unanswered, and the host that is there seems to be gone',
+  description: `Two hosts are on one link (one VLAN), but they disagree on the network: the client has 10.0.0.1/16 and
+takes 10.0.1.2 for a neighbour, the server has 10.0.1.2/24 and knows nothing of 10.0.0.0/24. The client's ARP requests
+arrive (tcpdump on the server shows them), and are not answered: before it answers, the kernel looks up the way to the
+asker, and with rp_filter on (1 or 2) a source that has no route by this interface is refused. No counter moves, the
+frame is freed as one that did its work, and the client says EHOSTUNREACH, as if the server were off. With rp_filter 0
+ARP is answered, and the SYN-ACK finds no route instead. The remedy is one subnet for one link, or a route to the
+other one (the second half of the case); log_martians makes the kernel log tell.`,
+  parameters: { port: { default: 8000, text: 'port that is connected to', range: [1, 65535] } },
+  requires: { modules: ['veth'] },
+  network(net) {
+    const client = net.host('client', {
+      sysctl: { 'net.ipv4.neigh.eth0.retrans_time_ms': 100, 'net.ipv4.neigh.eth0.mcast_solicit': 3 },
+      ip: ['address add 10.0.0.1/16 dev eth0'],
+    });
+    const server = net.host('server', {
+      sysctl: { 'net.ipv4.conf.all.rp_filter': 1, 'net.ipv4.conf.eth0.rp_filter': 1 },
+    });
+    net.link(client, server, { arp: true, bare: 'left', addresses: ['10.0.0.1', '10.0.1.2'] });
+    return { client, server };
+  },
+  async play({ net: { client, server }, parameters: { port }, step }) {
+    const listener = server.listen({ port });
+    const connect = () => failureOf(client.connect({ address: server.address, port }));
+    const before = await step('the client connects', connect);
+    await step('the server gets a route to the other subnet', () =>
+      server.must(['ip', 'route', 'add', '10.0.0.0/24', 'dev', 'eth0']),
+    );
+    const after = await step('the client connects again', connect);
+    (await listener.accept()).close();
+    return { before, after };
+  },
+  expectations({ expect, facts, net: { client, server }, parameters: { port } }) {
+    const asked = { proto: 'arp', arpOp: REQUEST, saddr: client.address, daddr: server.address } as const;
+    expect.value('what connect() says', facts.before).toBe('EHOSTUNREACH');
+    expect.value('what it says with the route', facts.after).toBe(undefined);
+    expect.trace(asked).toPass('fib_validate_source', { note: 'reverse path filter' });
+    expect.trace(asked, { needs: 'functions' }).toHaveCause('reverse-path-filter');
+    expect.trace({ proto: 'arp', arpOp: REPLY, saddr: server.address }).toBeSeen();
+    expect.trace({ flags: 'S', dport: port }).toHaveCause('neighbour-failed');
+    expect.counter('TcpExtIPReversePathFilter', { on: server }).toStay();
+    expect.counter('TcpAttemptFails', { on: client }).toRise(1);
+    expect.counter('TcpPassiveOpens', { on: server }).toRise(1);
+  },
+});

@@ -1,0 +1,104 @@
+import { ConnectionWatch } from '../connections/leftovers.js';
+import { ALL_STATES } from '../connections/inet-diag.js';
+import { listSockets } from '../connections/list.js';
+import { type CounterSnapshot, readCounters } from '../counters/snapshot.js';
+import { CounterWatch } from '../counters/watch.js';
+import { ConnectionJudge } from '../explain/connections/connection-judge.js';
+import { NetnsFiles } from '../explain/netns-files.js';
+import type { ConnectionRecord, SkbTrace } from '../types.js';
+import { type KernelVersion, runningVersion } from './by-kernel.js';
+import { counterByName } from './counter-names.js';
+import type { Observation } from './expectations.js';
+import type { Host } from './host.js';
+import type { HostCounters, HostSocket } from './result.js';
+import type { SharedTracer } from './shared-tracer.js';
+
+function judgeConnections(traces: readonly SkbTrace[]): ConnectionRecord[] {
+  const judge = new ConnectionJudge();
+  for (const trace of traces) judge.add(trace);
+  return [...judge.end()].filter((record) => record.type === 'connection');
+}
+
+/** What is said of a case in the end. */
+export interface Account {
+  counters: HostCounters[];
+  connections: ConnectionRecord[];
+  sockets: HostSocket[];
+}
+
+/** Looks at the hosts of a case from before it is played until after it. */
+export class Observer {
+  readonly #hosts: readonly Host[];
+  readonly #version: KernelVersion = runningVersion();
+  readonly #files = new NetnsFiles();
+  readonly #counters: CounterWatch;
+  #before: ReadonlyMap<string, CounterSnapshot> = new Map();
+
+  constructor(hosts: readonly Host[]) {
+    this.#hosts = hosts;
+    this.#counters = new CounterWatch(hosts.map(({ inode }) => inode));
+  }
+
+  async begin(): Promise<void> {
+    await this.#counters.begin([]);
+    this.#before = await this.#snapshots();
+  }
+
+  async #snapshots(): Promise<Map<string, CounterSnapshot>> {
+    const snapshots = new Map<string, CounterSnapshot>();
+    for (const { name, inode } of this.#hosts) snapshots.set(name, await readCounters(inode, this.#files));
+    return snapshots;
+  }
+
+  /** How things are now. */
+  async observe(traces: readonly SkbTrace[], tracer: SharedTracer): Promise<Observation> {
+    const after = await this.#snapshots();
+    const rise = (host: string, name: string) => {
+      const [first, last] = [this.#before.get(host), after.get(host)];
+      const value = last && counterByName(last.counters, name);
+      return value === undefined || !first ? undefined : value - (counterByName(first.counters, name) ?? 0);
+    };
+    return {
+      version: this.#version,
+      traces,
+      counter: (name, host) => {
+        const rises = (host === undefined ? [...after.keys()] : [host]).map((one) => rise(one, name));
+        const known = rises.filter((one) => one !== undefined);
+        return known.length === 0 ? undefined : known.reduce((sum, one) => sum + one, 0);
+      },
+      sockets: await this.#sockets(traces),
+      connections: judgeConnections(traces),
+      invisible: (name) => tracer.invisible(name),
+      standIns: (name) => tracer.standIns(name),
+      noFunctions: tracer.noFunctions,
+    };
+  }
+
+  async #sockets(traces: readonly SkbTrace[]): Promise<HostSocket[]> {
+    const watch = new ConnectionWatch();
+    for (const trace of traces) watch.add(trace);
+    const hosts = new Map(this.#hosts.map(({ inode, name }) => [inode, name]));
+    const sockets = [];
+    for (const { inode } of this.#hosts) {
+      for (const proto of ['tcp', 'udp'] as const)
+        sockets.push(...(await listSockets(inode, { proto, states: ALL_STATES, files: this.#files })));
+    }
+    const made = new Map(watch.leftovers(sockets).map((leftover) => [leftover.socket, leftover]));
+    return sockets.map((socket) => ({
+      host: hosts.get(socket.netns) ?? '',
+      ...(made.get(socket) ?? { socket, isStray: false }),
+    }));
+  }
+
+  /** The last look. `complete`: no events were lost. */
+  async end(traces: readonly SkbTrace[], complete: boolean): Promise<Account> {
+    await this.#counters.end();
+    for (const trace of traces) this.#counters.add(trace);
+    const hosts = new Map(this.#hosts.map(({ inode, name }) => [inode, name]));
+    const counters = (await this.#counters.records(complete)).flatMap((record) => {
+      const host = record.netns === undefined ? undefined : hosts.get(record.netns);
+      return host === undefined ? [] : [{ host, ...record }];
+    });
+    return { counters, connections: judgeConnections(traces), sockets: await this.#sockets(traces) };
+  }
+}

@@ -1,0 +1,409 @@
+import type { RingBufferReader } from '#bpf-loader';
+import { Assembler } from './assemble/assembler.js';
+import { DetailStash } from './assemble/detail-stash.js';
+import { type KernelRecord, RecordDecoder } from './decode/records.js';
+import { ConnectionJudge } from './explain/connections/connection-judge.js';
+import { EventBuilder } from './explain/event-builder.js';
+import { totalLatencyUs } from './explain/latency.js';
+import { listWithNft } from './explain/list-nft.js';
+import { NetnsFiles } from './explain/netns-files.js';
+import { StatisticsBuilder } from './explain/statistics.js';
+import { TraceBuilder } from './explain/trace-builder.js';
+import { ValueReader } from './explain/values.js';
+import { NettraceError } from './errors.js';
+import { compileFilters } from './filter/compile-filters.js';
+import { EndReport } from './end-report.js';
+import { planProbes } from './load/attach-plan.js';
+import { type Kernel, KernelReading } from './load/kernel.js';
+import { netnsInode, wantedNetns } from './load/netns.js';
+import { AttachedPrograms } from './load/open.js';
+import { requireTraceable } from './load/preflight.js';
+import { selectProbes } from './load/select-probes.js';
+import { type Mode, watchesSockets } from './modes.js';
+import { checkInterface, parseFilter, type TraceOptions } from './options.js';
+import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
+import type { OutputRecord } from './types.js';
+
+const DEFAULT_BUFFER_BYTES = 8 * 1024 * 1024;
+const GRACE_MS = 30;
+const FLUSH_MS = 20;
+const REFRESH_MS = 1000;
+const MAX_OPEN_TRACES = 65_536;
+const MAX_EVENTS_PER_TRACE = 2048;
+/** Records of open traces. */
+const MAX_OPEN_BYTES = 64 * 1024 * 1024;
+const SETTLE_MS = 1000;
+const SETTLE_POLL_MS = 5;
+/** A packet that was silent for so long waits for something: it is in a queue, or its free went unseen. */
+const QUIET_MS = 150;
+/** Records that may wait for the consumer of the iterable. */
+const MAX_WAITING = 100_000;
+
+/** Where decoded events go: each mode has its own way from here to the records that are reported. */
+interface Pipeline {
+  /** The record is this pipeline's until it returns. */
+  add(record: KernelRecord, now: number): void;
+  /** Called after each batch and every 20 ms; `now`: milliseconds. */
+  flush(now: number): void;
+  /** Something was lost up to this time, nanoseconds of CLOCK_MONOTONIC. */
+  lost(time: number): void;
+  /** The end of the run. */
+  end(): void;
+  readonly orphans: number;
+  /** Are there packets that were first seen in these namespaces and are still moving; what ends the following of all. */
+  isBusyIn(namespaces: ReadonlySet<number>, since: number): boolean;
+  closeIn(namespaces: ReadonlySet<number>): void;
+}
+
+/** Where nothing is followed in user space. */
+const NOTHING_OPEN = { isBusyIn: () => false, closeIn: () => {} };
+
+/** A packet that waits to be read for longer than this is not followed any further. */
+const LATENCY_AGE_NS = 60_000_000_000n;
+const SWEEP_MS = 10_000;
+
+function sweeper(programs: AttachedPrograms): (now: number) => void {
+  let next = performance.now() + SWEEP_MS;
+  return (now) => {
+    if (now < next) return;
+    next = now + SWEEP_MS;
+    programs.sweep(process.hrtime.bigint() - LATENCY_AGE_NS);
+  };
+}
+
+/** Ties the stages together: load, read, decode, assemble, explain. */
+export class Run implements TraceRun<OutputRecord> {
+  readonly ready: Promise<AttachReport>;
+  readonly #options: TraceOptions;
+  readonly #kernel: KernelReading | undefined;
+  readonly #mode: Mode;
+  /** From `#nextWaiting` on. */
+  #waiting: OutputRecord[] = [];
+  #nextWaiting = 0;
+  readonly #details = new DetailStash();
+  #wake: (() => void) | undefined;
+  #programs: AttachedPrograms | undefined;
+  #reader: RingBufferReader | undefined;
+  #decoder = new RecordDecoder(0);
+  #pipeline: Pipeline | undefined;
+  #endReport: EndReport | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lost = 0;
+  #delivered = 0;
+  #queueFull = 0;
+  #counted = 0;
+  #omitted = 0;
+  #nextRefresh = 0;
+  #stopping = false;
+  #ended = false;
+  #failure: unknown;
+  #lastCounts = { produced: 0, ringFull: 0, trackFull: 0, framesFull: 0, rateLimited: 0 };
+  readonly #onAbort = () => this.stop();
+
+  /** `kernel`: begun already. */
+  constructor(options: TraceOptions, kernel?: KernelReading) {
+    this.#options = options;
+    this.#kernel = kernel;
+    this.#mode = options.mode ?? 'life';
+    this.ready = Promise.resolve().then(() => this.#start());
+    // the iteration reports the failure as well: nobody has to look at `ready`
+    this.ready.catch((error: unknown) => {
+      this.#failure = error;
+      this.#finish();
+    });
+  }
+
+  async #start(): Promise<AttachReport> {
+    const options = this.#options;
+    const filter = parseFilter(options);
+    const netns = wantedNetns(options.netns, options.netnsCurrent ?? false);
+    checkInterface(filter, options.netns !== undefined);
+    const generated = compileFilters(options);
+    const warnings = requireTraceable({ force: options.force ?? false, btfPath: options.btfPath });
+    const reading = this.#kernel ?? new KernelReading(options.btfPath);
+    const btf = await reading.btf;
+    // counters and sockets are a namespace's
+    const wantMeta = (options.detail ?? true) || Boolean(options.counters || options.explain);
+    const filterOwner = filter.pid !== undefined || filter.comm !== undefined;
+    const wantOwner = filterOwner || (wantMeta && this.#mode !== 'func-stats' && this.#mode !== 'rtt');
+    const wantRtt = options.filterSrtt !== undefined || options.filterMinrtt !== undefined;
+    const definitions = selectProbes({ ...options, mode: this.#mode, wantOwner, filterOwner, wantRtt }, { btf });
+    const plan = async () => planProbes(definitions, await reading.whole, options.ret ?? false);
+    const programs = await AttachedPrograms.open(btf, definitions, plan, {
+      filter,
+      generated,
+      netns,
+      mode: this.#mode,
+      wantMeta,
+      wantOwner,
+      wantHooks: options.hooks ?? false,
+      wantTimers: watchesSockets(this.#mode) || this.#mode === 'monitor',
+      latencyFree: options.latencyFree ?? false,
+      rateLimit: options.rateLimit ?? 0,
+      minLatency: options.minLatency ?? 0,
+      minSrtt: Math.round((options.filterSrtt ?? 0) * 1000),
+      minRtt: Math.round((options.filterMinrtt ?? 0) * 1000),
+      btfPath: options.btfPath,
+      bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER_BYTES,
+      backend: options.backend,
+    });
+    const kernel = await reading.whole;
+    this.#programs = programs;
+    this.#decoder = new RecordDecoder(programs.plan.probes.length);
+    this.#pipeline = this.#makePipeline(kernel, programs);
+    const { counters = false, explain = false } = options;
+    if (counters || explain) {
+      this.#endReport = new EndReport({ counters, wanted: netns === 0 ? [] : [netns].flat() });
+      await this.#endReport.begin();
+    }
+    this.#reader = programs.read((batch) => this.#onBatch(batch));
+    this.#nextRefresh = performance.now() + REFRESH_MS;
+    this.#timer = setInterval(() => this.#flush(), FLUSH_MS);
+    if (options.signal?.aborted) this.stop();
+    else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    return { outcomes: programs.outcomes, unavailable: programs.plan.unavailable, warnings };
+  }
+
+  #makePipeline(kernel: Kernel, programs: AttachedPrograms): Pipeline {
+    const { outcomes } = programs;
+    const mode = this.#mode;
+    // one list of where namespaces are found: a look through all processes makes it
+    const files = new NetnsFiles();
+    const [values, rules] = [new ValueReader(files), listWithNft(files)];
+    const traces = new TraceBuilder(kernel, outcomes, this.#options.ret ?? false, values, rules);
+    if (mode === 'life') return this.#tracePipeline(traces, programs);
+    if (mode === 'rtt' || mode === 'latency-summary' || mode === 'func-stats')
+      return this.#statisticsPipeline(programs);
+    const builder = new EventBuilder({ kernel, outcomes, traces, mode, hz: programs.hz });
+    const sweep = mode === 'latency' ? sweeper(programs) : () => {};
+    return {
+      ...NOTHING_OPEN,
+      orphans: 0,
+      add: (record) => this.#deliver(builder.build(record)),
+      flush: sweep,
+      lost: () => {},
+      end: () => {},
+    };
+  }
+
+  #tracePipeline(traces: TraceBuilder, programs: AttachedPrograms): Pipeline {
+    const minimum = this.#options.minLatency ?? 0;
+    const connections = this.#options.explain ? new ConnectionJudge() : undefined;
+    const assembler = new Assembler({
+      graceMs: GRACE_MS,
+      ageMs: this.#options.ageMs ?? (programs.tracepointsOnly ? 1000 : 5000),
+      maxOpen: MAX_OPEN_TRACES,
+      maxEvents: MAX_EVENTS_PER_TRACE,
+      maxBytes: MAX_OPEN_BYTES,
+      onTrace: (open) => {
+        if (!this.#hasRoom()) return;
+        const trace = traces.build(open);
+        this.#endReport?.add(trace);
+        if (minimum > 0 && totalLatencyUs(trace) < minimum) return;
+        this.#deliver(trace);
+        connections?.add(trace);
+      },
+      onForget: (skbs, id) => programs.forget(skbs, id),
+    });
+    return {
+      add: (record, now) => assembler.add(record, now),
+      flush: (now) => assembler.flush(now),
+      lost: (time) => assembler.markIncomplete(time),
+      end: () => {
+        assembler.end();
+        for (const record of connections?.end() ?? []) this.#push(record);
+      },
+      isBusyIn: (namespaces, since) => assembler.isBusyIn(namespaces, since),
+      closeIn: (namespaces) => assembler.closeIn(namespaces),
+      get orphans() {
+        return assembler.orphans;
+      },
+    };
+  }
+
+  /** What the kernel side counted: distributions once a second, all at the end. */
+  #statisticsPipeline(programs: AttachedPrograms): Pipeline {
+    const builder = new StatisticsBuilder();
+    const report = () => {
+      if (this.#mode === 'func-stats') this.#deliver(builder.functions(programs.outcomes, programs.hits()));
+      else this.#deliver(builder.histogram(this.#mode === 'rtt' ? 'rtt' : 'latency', programs.times()));
+    };
+    const sweep = this.#mode === 'latency-summary' ? sweeper(programs) : () => {};
+    let next = performance.now() + REFRESH_MS;
+    return {
+      ...NOTHING_OPEN,
+      orphans: 0,
+      add: () => {},
+      flush: (now) => {
+        sweep(now);
+        if (now < next || this.#mode === 'func-stats') return;
+        next += REFRESH_MS;
+        report();
+      },
+      lost: () => {},
+      end: report,
+    };
+  }
+
+  #onBatch(batch: ArrayBuffer): void {
+    const now = performance.now();
+    this.#decoder.decodeBatch(batch, (record) => {
+      this.#delivered++;
+      if (record.netns) this.#endReport?.see(record.netns);
+      if (this.#details.join(record)) this.#pipeline?.add(record, now);
+    });
+    this.#flush();
+  }
+
+  #flush(): void {
+    const now = performance.now();
+    this.#noticeLosses();
+    this.#pipeline?.flush(now);
+    if (now < this.#nextRefresh) return;
+    this.#nextRefresh = now + REFRESH_MS;
+    this.#reportOmitted();
+  }
+
+  /** Before a trace is closed: what was lost while it was open makes it incomplete. */
+  #noticeLosses(): void {
+    if (!this.#programs) return;
+    this.#lastCounts = this.#programs.counts();
+    const lost = this.#lastCounts.ringFull + this.#lastCounts.trackFull + this.#decoder.malformed;
+    if (lost === this.#lost) return;
+    this.#lost = lost;
+    this.#pipeline?.lost(Number(process.hrtime.bigint()));
+  }
+
+  #reportOmitted(): void {
+    const count = this.#lastCounts.rateLimited - this.#omitted;
+    if (count <= 0) return;
+    this.#omitted = this.#lastCounts.rateLimited;
+    this.#push(new StatisticsBuilder().omission(count));
+  }
+
+  /** False where the consumer is too far behind; that is counted. */
+  #hasRoom(): boolean {
+    if (this.#counted >= (this.#options.count ?? Number.POSITIVE_INFINITY)) return false;
+    if (this.#waiting.length - this.#nextWaiting < MAX_WAITING) return true;
+    this.#queueFull++;
+    return false;
+  }
+
+  #deliver(record: OutputRecord): void {
+    if (!this.#hasRoom()) return;
+    if (record.type === 'packet' && record.mode !== 'basic' && record.event.drop?.noLoss !== undefined) {
+      if (!this.#options.dropAll) return;
+    }
+    this.#counted++;
+    this.#push(record);
+    if (this.#counted >= (this.#options.count ?? Number.POSITIVE_INFINITY)) this.stop();
+  }
+
+  #push(record: OutputRecord): void {
+    this.#waiting.push(record);
+    this.#wake?.();
+  }
+
+  #takeWaiting(): OutputRecord | undefined {
+    const next = this.#waiting[this.#nextWaiting];
+    if (next) this.#nextWaiting++;
+    // to shift a long array is to copy it
+    if (this.#nextWaiting * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#nextWaiting);
+      this.#nextWaiting = 0;
+    }
+    return next;
+  }
+
+  statistics(): TraceStatistics {
+    return {
+      ...this.#lastCounts,
+      delivered: this.#delivered,
+      malformed: this.#decoder.malformed,
+      orphans: this.#pipeline?.orphans ?? 0,
+      queueFull: this.#queueFull,
+    };
+  }
+
+  addNamespace(netns: string | number): void {
+    this.#attached().addNamespace(netnsInode(String(netns)));
+  }
+
+  removeNamespace(netns: string | number): void {
+    this.#attached().removeNamespace(netnsInode(String(netns)));
+  }
+
+  async settle(netns: readonly (string | number)[], timeoutMs = SETTLE_MS): Promise<void> {
+    const namespaces = new Set(netns.map((one) => netnsInode(String(one))));
+    const { produced } = this.#attached().counts();
+    const end = performance.now() + timeoutMs;
+    while (!this.#ended && performance.now() < end) {
+      const arrived = this.#delivered + this.#decoder.malformed + this.#lastCounts.ringFull;
+      const since = performance.now() - QUIET_MS;
+      if (arrived >= produced && !this.#pipeline?.isBusyIn(namespaces, since)) break;
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
+      this.#flush();
+    }
+    this.#pipeline?.closeIn(namespaces);
+    // whoever iterates has its turn first
+    await new Promise(setImmediate);
+  }
+
+  #attached(): AttachedPrograms {
+    if (this.#programs) return this.#programs;
+    throw new NettraceError(this.#ended ? 'the run has ended' : 'the run is not ready yet');
+  }
+
+  stop(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#shutDown().then(
+      () => this.#finish(),
+      (error: unknown) => {
+        this.#failure = error;
+        this.#finish();
+      },
+    );
+  }
+
+  async #shutDown(): Promise<void> {
+    await this.ready;
+    await this.#endReport?.readLast();
+    await this.#programs?.detach();
+    await this.#reader?.stop();
+    clearInterval(this.#timer);
+    this.#noticeLosses();
+    this.#pipeline?.end();
+    this.#reportOmitted();
+    for (const record of (await this.#endReport?.records(this.#lost === 0)) ?? []) this.#push(record);
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#timer);
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#programs?.close();
+    this.#programs = undefined;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<OutputRecord, void, undefined> {
+    try {
+      for (;;) {
+        const next = this.#takeWaiting();
+        if (next) {
+          yield next;
+          continue;
+        }
+        if (this.#ended) break;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      if (this.#failure) throw this.#failure;
+    } finally {
+      this.stop();
+    }
+  }
+}

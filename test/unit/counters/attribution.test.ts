@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { Attribution } from '../../../src/counters/attribution.js';
+import type { SkbTrace, TraceEvent } from '../../../src/types.js';
+import { skbTrace, traceEvent } from '../../support/traces.js';
+
+const NS = 42;
+const OTHER = 43;
+const READINGS = {
+  since: (netns: number) => (netns === NS || netns === OTHER ? 100 : undefined),
+  start: 100,
+  end: 200,
+  until: () => 200,
+};
+const tcp = (flags: string, more: object = {}) => ({ seq: 1, ack: 2, flags, win: 100, payload: 0, ...more });
+
+let ids = 0;
+function traceOf(events: Partial<TraceEvent>[], more: Partial<SkbTrace> = {}): SkbTrace {
+  ids++;
+  return skbTrace({
+    id: `t${ids}`,
+    verdict: { outcome: 'dropped', cause: 'drop-not-specified', facts: [], text: '', advice: [], evidence: [] },
+    events: events.map((event) => traceEvent({ t: 150, netns: NS, ...event })),
+    ...more,
+  });
+}
+
+function attribute(...traces: SkbTrace[]): Attribution {
+  const attribution = new Attribution(READINGS);
+  for (const trace of traces) attribution.add(trace);
+  return attribution;
+}
+
+/** An RST at a request, which PAWS refuses. */
+const refused = (more: Partial<TraceEvent> = {}) =>
+  traceOf([
+    { func: 'tcp_v4_rcv', stage: 'tcp-in', tcp: tcp('R', { tsval: 0 }) },
+    { func: 'tcp_check_req', stage: 'tcp-in', tcp: tcp('R', { tsval: 1 }), socket: { tsRecent: 100 }, ret: 0, ...more },
+  ]);
+
+describe('a counter is moved', () => {
+  it('by the trace whose timestamp is older than what the request remembers', () => {
+    const one = refused();
+    const moved = attribute(one).explain('TcpExtPAWSEstab', 1n, { netns: NS });
+    expect(moved).toMatchObject({
+      delta: 1,
+      explained: 1,
+      unexplained: 0,
+      evidence: 1,
+      traces: { count: 1, ids: [one.id] },
+    });
+    expect(moved?.traces.verdicts).toEqual([{ outcome: 'dropped', cause: 'drop-not-specified', count: 1 }]);
+  });
+
+  it('not by one whose timestamp passes: that removes the request', () => {
+    const passes = refused({ tcp: tcp('R', { tsval: 100 }) });
+    const attribution = attribute(passes);
+    expect(attribution.explain('TcpExtPAWSEstab', 1n, { netns: NS })).toMatchObject({ explained: 0, unexplained: 1 });
+    expect(attribution.explain('TcpExtEmbryonicRsts', 1n, { netns: NS })).toMatchObject({ explained: 1 });
+  });
+
+  it('only in the namespace where it happened, and only between the readings', () => {
+    const attribution = attribute(refused(), refused({ t: 99 }), refused({ t: 201 }), refused({ netns: 44 }));
+    expect(attribution.explain('TcpExtPAWSEstab', 3n, { netns: NS })).toMatchObject({ explained: 1, unexplained: 2 });
+    expect(attribution.explain('TcpExtPAWSEstab', 1n, { netns: OTHER })).toMatchObject({
+      explained: 0,
+      unexplained: 1,
+    });
+    expect(attribution.explain('TcpExtPAWSEstab', 1n, { netns: 44 })).toMatchObject({ explained: 0 });
+  });
+
+  it('once by a trace that two rules fit', () => {
+    const one = refused();
+    one.verdict.cause = 'paws-reject-in-handshake';
+    expect(attribute(one).explain('TcpExtPAWSEstab', 2n, { netns: NS })).toMatchObject({
+      explained: 1,
+      unexplained: 1,
+    });
+  });
+
+  it('as often as it was sent again', () => {
+    const note = { level: 'warning' as const, text: 'packet is retransmitted' };
+    const syn = { stage: 'tcp-out', tcp: tcp('S') };
+    const again = { ...syn, func: '__tcp_retransmit_skb', notes: [note] };
+    const attribution = attribute(traceOf([{ ...syn, func: '__tcp_transmit_skb' }, again, again]));
+    for (const name of ['TcpExtTCPSynRetrans', 'TcpRetransSegs'])
+      expect(attribution.explain(name, 2n, { netns: NS })).toMatchObject({ explained: 2, traces: { count: 1 } });
+  });
+
+  it('by a SYN-ACK that was sent before', () => {
+    const synAck = () => traceOf([{ func: '__ip_local_out', stage: 'ip-out', tcp: tcp('SA') }]);
+    const [first, second] = [synAck(), synAck()];
+    const moved = attribute(first, second).explain('TcpExtTCPSynRetrans', 1n, { netns: NS });
+    expect(moved).toMatchObject({ explained: 1, traces: { ids: [second.id] } });
+  });
+
+  it('by the answer, or where that was not traced by what is answered', () => {
+    const answered = () =>
+      traceOf([
+        { func: 'tcp_v4_rcv', stage: 'tcp-in', tcp: tcp('S') },
+        {
+          func: 'tcp_v4_send_reset',
+          stage: 'tcp-out',
+          tcp: tcp('S'),
+          notes: [{ level: 'error', text: 'connection reset initiated by the TCP stack' }],
+        },
+      ]);
+    const reset = traceOf([{ func: '__ip_local_out', stage: 'ip-out', tcp: tcp('AR') }]);
+    const [a, b] = [answered(), answered()];
+    expect(attribute(a, b).explain('TcpOutRsts', 2n, { netns: NS })?.traces.ids).toEqual([a.id, b.id]);
+    expect(attribute(a, reset).explain('TcpOutRsts', 1n, { netns: NS })?.traces.ids).toEqual([reset.id]);
+  });
+
+  it('by some of the traces where it moved less than they could have moved it', () => {
+    const attribution = attribute(refused(), refused(), refused());
+    expect(attribution.explain('TcpExtPAWSEstab', 2n, { netns: NS })).toMatchObject({
+      explained: 2,
+      unexplained: 0,
+      evidence: 3,
+    });
+  });
+
+  it('by a drop of its interface', () => {
+    const drop = { location: '__netif_receive_skb_core.constprop.0+0x12', reason: 'UNHANDLED_PROTO' };
+    const attribution = attribute(
+      traceOf([{ func: 'kfree_skb', stage: 'life', ifname: 'eth0', drop }], { proto: 'unknown' }),
+    );
+    const of = (ifname: string) => attribution.explain('link:rx_dropped', 1n, { netns: NS, ifname });
+    expect(of('eth0')).toMatchObject({ name: 'rx_dropped', ifname: 'eth0', explained: 1 });
+    expect(of('eth1')).toMatchObject({ explained: 0, unexplained: 1 });
+  });
+
+  it('of the machine by drops in any namespace', () => {
+    const drop = { location: 'enqueue_to_backlog+0x1', reason: 'CPU_BACKLOG' };
+    const attribution = attribute(traceOf([{ func: 'kfree_skb', netns: 99, drop }]));
+    expect(attribution.explain('softnet:dropped', 1n, {})).toMatchObject({ explained: 1 });
+  });
+});
+
+describe('a counter', () => {
+  it('that no trace moved is unexplained, also one that is not known', () => {
+    const attribution = attribute();
+    expect(attribution.explain('TcpExtListenDrops', 3n, { netns: NS })).toMatchObject({ explained: 0, unexplained: 3 });
+    const unknown = attribution.explain('TcpExtOfTomorrow', 1n, { netns: NS });
+    expect(unknown).toMatchObject({ delta: 1, unexplained: 1 });
+    expect(unknown).not.toHaveProperty('meaning');
+  });
+
+  it('of plain traffic, or that is a setting, is not explained', () => {
+    for (const name of ['TcpInSegs', 'IpForwarding', 'Icmp6OutType135'])
+      expect(attribute().explain(name, 1n, { netns: NS })).toBeUndefined();
+  });
+
+  it('that a double cannot hold is a string', () => {
+    expect(attribute().explain('TcpExtListenDrops', 2n ** 60n, { netns: NS })?.delta).toBe('1152921504606846976');
+  });
+});
