@@ -13,7 +13,8 @@
 //   --jobs             how many virtual machines at once (default 1)
 //   --summary          write the last line to this file instead of printing it
 //
-// A suite that ends without a report, reports nothing, or fails without a failed test counts as a failure.
+// A suite that ends without a report, reports nothing, or fails without a failed test counts as a failure. A kernel that is
+// in moving suites of Debian only, and that the mirror does not give, counts as skipped.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,7 +25,7 @@ import { parseArgs } from 'node:util';
 /**
  * @typedef {import('./test-reporter.mjs').Report} Report
  * @typedef {{ folder: string, options: string[], files?: readonly string[] }} Suite `files`: or what their names hold
- * @typedef {{ code: number, seconds: number }} Ended
+ * @typedef {{ code: number, seconds: number, last: string[] }} Ended `last`: what it wrote last, where that was read
  * @typedef {{ name: string, report?: Report, seconds: number, unsteady?: Report['failed'] }} Result
  *   unsteady: failed in a first run, and passed in a second
  */
@@ -35,6 +36,12 @@ const reports = join(root, 'build/test');
 const VM_TIMEOUT = 1800;
 /** run.sh: the machine ended without the command's exit code. */
 const MACHINE_LOST = 125;
+/** Times that a machine which did not boot, or panicked, is started. */
+const BOOTS = 3;
+/** fetch-kernel.sh: the mirror does not give it. */
+const KERNEL_NOT_GIVEN = 3;
+/** Lines of a command's output that tell why there is no report. */
+const LAST_LINES = 12;
 const CHECKS = ['types', 'lint', 'format', 'generated'];
 
 const { values: options } = parseArgs({
@@ -101,26 +108,34 @@ const excluded = (series) =>
 const ONE_PROCESS = ['--poolOptions.forks.singleFork', '--isolate=false'];
 
 /**
- * Runs a command, with its output on this one's, each line after `prefix` if there is one.
+ * Runs a command, with its output on this one's.
  * @param {string[]} words arguments of `env`
- * @param {string} [prefix]
+ * @param {string} [prefix] for each line; with one, even an empty one, the last lines are kept
  * @returns {Promise<Ended>}
  */
 function run(words, prefix) {
   const started = Date.now();
+  const isRead = prefix !== undefined;
+  /** @type {string[]} */
+  const last = [];
   return new Promise((resolve) => {
     const child = spawn('env', words, {
       cwd: root,
-      stdio: ['ignore', prefix ? 'pipe' : 'inherit', prefix ? 'pipe' : 'inherit'],
+      stdio: ['ignore', isRead ? 'pipe' : 'inherit', isRead ? 'pipe' : 'inherit'],
     });
     for (const stream of [child.stdout, child.stderr]) {
-      if (stream) createInterface({ input: stream }).on('line', (line) => console.log(`${prefix}${line}`));
+      if (!stream) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        console.log(`${prefix}${line}`);
+        last.push(line);
+        if (last.length > LAST_LINES) last.shift();
+      });
     }
     child.on('error', (error) => {
       console.error(`test-all: ${error.message}`);
-      resolve({ code: 127, seconds: 0 });
+      resolve({ code: 127, seconds: 0, last });
     });
-    child.on('close', (code) => resolve({ code: code ?? 1, seconds: (Date.now() - started) / 1000 }));
+    child.on('close', (code) => resolve({ code: code ?? 1, seconds: (Date.now() - started) / 1000, last }));
   });
 }
 
@@ -142,12 +157,14 @@ function readReport(file) {
  * @param {Ended} ended
  * @returns {Result}
  */
-function judge(name, file, { code, seconds }) {
+function judge(name, file, { code, seconds, last }) {
   const report = readReport(file);
   /** @param {string} reason */
   const failure = (reason) => ({ name: 'the suite itself', reason });
-  if (!report)
-    return { name, seconds, report: { passed: 0, failed: [failure(`no report, exit code ${code}`)], skipped: [] } };
+  if (!report) {
+    const reason = [`no report, exit code ${code}`, ...last.map((line) => `    ${line}`)].join('\n');
+    return { name, seconds, report: { passed: 0, failed: [failure(reason)], skipped: [] } };
+  }
   if (code !== 0 && report.failed.length === 0) report.failed.push(failure(`exit code ${code} without a failed test`));
   if (report.passed + report.failed.length + report.skipped.length === 0)
     report.failed.push(failure('it has no tests'));
@@ -167,6 +184,15 @@ async function runHere(name, suite) {
   return judge(name, file, await run(vitest(file, suite)));
 }
 
+/** @param {string} series */
+const prefixOf = (series) => (jobs > 1 ? `[${series}] ` : '');
+
+/**
+ * Fetches a kernel, unless it is there.
+ * @param {string} series
+ */
+const fetchKernel = (series) => run([join(root, 'scripts/vm/fetch-kernel.sh'), series], prefixOf(series));
+
 /** @typedef {{ name: string, file: string, suite: Suite }} MachineSuite a suite, and the file of its report */
 
 /**
@@ -181,16 +207,18 @@ async function boot(series, folder, suites) {
   for (const file of [started, ...suites.map((one) => one.file)]) rmSync(file, { force: true });
   const words = [series, '--timeout', String(VM_TIMEOUT), '--results', folder, '--'];
   const command = ['sh', '-c', `: >${started}\ncode=0\n${script}\nexit $code`];
-  const ended = await run(
-    [join(root, 'scripts/vm/run.sh'), ...words, ...command],
-    jobs > 1 ? `[${series}] ` : undefined,
-  );
+  const ended = await run([join(root, 'scripts/vm/run.sh'), ...words, ...command], prefixOf(series));
   return { ended, isLost: ended.code !== 0 && (!existsSync(started) || ended.code === MACHINE_LOST) };
 }
 
 /** @param {string} series */
 async function runInMachine(series) {
   heading(`Linux ${series}`);
+  const fetched = await fetchKernel(series);
+  if (fetched.code === KERNEL_NOT_GIVEN) {
+    const skipped = [{ name: 'all suites', reason: fetched.last.at(-1) ?? 'the mirror does not give this kernel' }];
+    return [{ name: `Linux ${series}`, seconds: fetched.seconds, report: { passed: 0, failed: [], skipped } }];
+  }
   const folder = join(reports, `linux-${series}`);
   mkdirSync(folder, { recursive: true });
   /** @type {MachineSuite[]} */
@@ -207,10 +235,10 @@ async function runInMachine(series) {
     },
   ];
   let { ended, isLost } = await boot(series, folder, suites);
-  if (isLost) {
+  for (let boots = 1; isLost && boots < BOOTS; boots += 1) {
     // seen: an emulated kernel panicked while it booted, and one (int3) when a tracepoint patched code that the other CPU ran
     console.log(`Linux ${series} did not boot, or panicked (exit code ${ended.code}): once more`);
-    ({ ended } = await boot(series, folder, suites));
+    ({ ended, isLost } = await boot(series, folder, suites));
   }
   // The exit code is for both: it says something about a suite only where a report is missing.
   const failed = suites.some(({ file }) => (readReport(file)?.failed.length ?? 1) > 0);
@@ -306,6 +334,8 @@ rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 /** @type {Result[]} */
 const results = [];
+// Now already, because a mirror that has no answer now may have one when the machine is started.
+for (const series of kernels) await fetchKernel(series);
 if (options.checks) {
   for (const check of CHECKS) results.push(await runStep(`check ${check}`, ['make', '-s', `check-${check}`]));
 }

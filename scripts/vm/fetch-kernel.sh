@@ -5,7 +5,11 @@
 #
 # The packages come from the mirror that this machine's apt already uses, through a private apt root,
 # so that the machine's own package lists stay as they are. Results are cached outside the tree.
+#
+# Exit code 3: the mirror did not give a kernel of a series that is in moving suites only (testing, unstable), where a
+# newer one takes its place some day.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 
 series=${1:?usage: fetch-kernel.sh SERIES, for example 6.12}
 cache=${NETTRACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nettrace}/kernels
@@ -19,12 +23,13 @@ if [ -f "$out/release" ]; then
     exit 0
 fi
 
+not_given=1 # the exit code
 case $series in
 5.10) suites="bullseye bullseye-security" ;;
 6.1) suites="bookworm bookworm-security" ;;
 6.12) suites="trixie trixie-security" ;;
 6.18) suites="trixie-backports" ;;
-7.2) suites="sid" ;;
+7.2) suites="sid forky" not_given=3 ;;
 *)
     echo "fetch-kernel: no suite is known for the kernel series '$series'" >&2
     exit 2
@@ -50,24 +55,53 @@ for suite in $suites; do
 done >"$work/sources.list"
 private=(-o "Dir::Etc::SourceList=$work/sources.list" -o "Dir::Etc::SourceParts=$work/none" -o "Dir::State=$work"
     -o "Dir::State::status=$work/status" -o "Dir::Cache=$work" -o Dir::Etc::Preferences=/dev/null
-    -o "Dir::Etc::PreferencesParts=$work/none" -o Acquire::Languages=none -o APT::Sandbox::User=root -qq)
+    -o "Dir::Etc::PreferencesParts=$work/none" -o Acquire::Languages=none -o APT::Sandbox::User=root
+    -o APT::Update::Error-Mode=any -qq)
+
+try() { # COMMAND...: a mirror may be busy for a while
+    local pause
+    for pause in 5 20 60 0; do
+        ! "$@" || return 0
+        [ "$pause" = 0 ] || sleep "$pause"
+    done
+    return 1
+}
+
+update() {
+    apt-get "${private[@]}" update
+}
+
+packages() { # RELEASE: the image and, from 7.x on, where it is split, the packages that have the files
+    local part
+    for part in image binary modules base; do
+        ! grep -qxF "linux-$part-$1" <<<"$names" || echo "linux-$part-$1"
+    done
+}
+
+download() { # PACKAGE...
+    (cd "$work/archives" && apt-get "${private[@]}" download "$@")
+}
 
 echo "fetch-kernel: looking for Linux $series in $suites" >&2
-apt-get "${private[@]}" update >&2
+# A list that is missing shows in what is found.
+try update >&2 || echo "fetch-kernel: not all lists of $suites could be had" >&2
 names=$(apt-cache "${private[@]}" pkgnames linux-)
-image=$(grep -E "^linux-image-${series//./\\.}[.-].*-amd64\$" <<<"$names" | grep -vE -- '-(rt|cloud)-amd64$' | sort -V | tail -n 1)
-[ -n "$image" ] || {
-    echo "fetch-kernel: the mirror offers no linux-image package for $series in $suites" >&2
-    exit 1
-}
-release=${image#linux-image-}
-wanted=("$image")
-# From 7.x on the image is split: the files are in these, and linux-base-* has modules.builtin.
-for part in "linux-binary-$release" "linux-modules-$release" "linux-base-$release"; do
-    ! grep -qxF "$part" <<<"$names" || wanted+=("$part")
+# The newest first, and then what testing may still have when the newest of unstable is gone.
+releases=$(sed -nE "s/^linux-image-(${series//./\\.}[.-].*-amd64)\$/\1/p" <<<"$names" | grep -vE -- '-(rt|cloud)-amd64$' | sort -rV | head -n 3 || true)
+release=''
+for candidate in $releases; do
+    mapfile -t wanted < <(packages "$candidate")
+    echo "fetch-kernel: downloading ${wanted[*]}" >&2
+    if try download "${wanted[@]}" >&2; then
+        release=$candidate
+        break
+    fi
+    find "$work/archives" -name '*.deb' -delete
 done
-echo "fetch-kernel: downloading ${wanted[*]}" >&2
-(cd "$work/archives" && apt-get "${private[@]}" download "${wanted[@]}" >&2)
+[ -n "$release" ] || {
+    echo "fetch-kernel: the mirror offers no linux-image package for $series in $suites${releases:+ that can be downloaded}" >&2
+    exit "$not_given"
+}
 for deb in "$work"/archives/*.deb; do dpkg-deb -x "$deb" "$work/unpacked"; done
 
 staged=$work/staged
@@ -82,7 +116,7 @@ mv "$vmlinuz" "$staged/vmlinuz"
 for modules in "$work"/unpacked/{,usr/}lib/modules/"$release"; do
     [ ! -d "$modules" ] || cp -al "$modules/." "$staged/lib/modules/$release/"
 done
-depmod -b "$staged" "$release" 2>/dev/null
+depmod -b "$staged" "$release"
 echo "$release" >"$staged/release"
 rm -rf "$out"
 mv "$staged" "$out"
