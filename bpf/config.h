@@ -67,7 +67,9 @@ struct trace_config {
 	unsigned int want_hooks; /* functions that are registered at a netfilter hook */
 	unsigned int want_histogram; /* count latencies or round-trip times in place of reporting them */
 	unsigned int latency_to_free; /* to the free itself, not to the last function before it */
-	unsigned int rate_limit; /* events, or new traces, a second; 0: any */
+	unsigned int rate_limit; /* events a second; 0: any */
+	unsigned int sample_without; /* how many of the 2^32 hashes leave a packet out */
+	unsigned int sample_ring; /* bytes of the ring buffer, whose level decides too; 0: it does not */
 	unsigned int min_srtt_us;
 	unsigned int min_rtt_us;
 	unsigned long long min_latency_ns;

@@ -197,7 +197,9 @@ enum loss_cause {
 	LOSS_TRACK_FULL = 2, /* the table of tracked skbs was full: a packet was not traced */
 	LOSS_FRAMES_FULL = 3, /* a return value could not be attributed to its call */
 	LOSS_RATE_LIMIT = 4, /* not a loss: events that --rate-limit left out */
-	LOSS_CAUSES = 5,
+	LOSS_SAMPLED = 5, /* not a loss: packets that are followed where not all are ... */
+	LOSS_SAMPLED_OF = 6, /* ... and how many, about, they stand for; times N with --sample 1/N */
+	LOSS_CAUSES = 7,
 };
 
 #define LOSS_CPUS 256

@@ -21,7 +21,7 @@ struct tracked_skb {
 	u16 ip_id;
 	u8 l4_proto;
 	u8 tcp_flags; /* SYN and RST alone: segmentation changes others */
-	u8 reserved[4];
+	u32 ack; /* all that tells the refusals of two connections from each other: their seq and IP id are 0 */
 	/* MODE_LATENCY: where and when the packet was seen first and last */
 	u64 first_ns;
 	u64 last_ns;
@@ -67,14 +67,19 @@ struct late_options late_options SEC(".data.late") = {};
 u64 tracked_in = 0;
 u64 tracked_out = 0;
 
-static __always_inline void count_loss(u32 cause)
+static __always_inline void add_count(u32 cause, u32 n)
 {
 	u32 cpu = bpf_get_smp_processor_id() & (LOSS_CPUS - 1);
 	struct cpu_losses *own = bpf_map_lookup_elem(&losses, &cpu);
 
 	/* atomic: fentry programs may be preempted on their CPU, and two CPUs share an entry where there are more */
 	if (own && cause < LOSS_CAUSES)
-		__sync_fetch_and_add(&own->count[cause], 1);
+		__sync_fetch_and_add(&own->count[cause], n);
+}
+
+static __always_inline void count_loss(u32 cause)
+{
+	add_count(cause, 1);
 }
 
 /* The seconds' share of events, for --rate-limit. Races between CPUs cost a few events more or less. */
@@ -123,6 +128,7 @@ static __always_inline u64 new_trace_id(u64 now)
 static __always_inline void set_fingerprint(struct tracked_skb *t, const struct event_packet *pkt)
 {
 	t->seq = pkt->seq;
+	t->ack = pkt->ack;
 	t->ports = (u32)pkt->sport << 16 | pkt->dport;
 	t->ip_id = pkt->ip_id;
 	t->l4_proto = pkt->l4_proto;
@@ -131,7 +137,7 @@ static __always_inline void set_fingerprint(struct tracked_skb *t, const struct 
 
 /*
  * Are these the contents of another packet than the one that was tracked at this address? Asked only where not
- * all frees are probed. NAT keeps the sequence number and the IP id; a tunnel changes the protocol.
+ * all frees are probed. NAT keeps the TCP numbers and the IP id; a tunnel changes the protocol.
  */
 static __always_inline bool is_other_packet(const struct tracked_skb *t, const struct event_packet *pkt,
 					    const struct sk_buff *skb)
@@ -143,7 +149,7 @@ static __always_inline bool is_other_packet(const struct tracked_skb *t, const s
 	if (t->l4_proto != pkt->l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */
 		return t->l4_proto == IPPROTO_TCP && !BPF_CORE_READ(skb, inner_network_header);
 	if (pkt->l4_proto == IPPROTO_TCP)
-		return t->seq != pkt->seq || t->tcp_flags != (pkt->tcp_flags & SYN_AND_RST) ||
+		return ((t->seq ^ pkt->seq) | (t->ack ^ pkt->ack)) || t->tcp_flags != (pkt->tcp_flags & SYN_AND_RST) ||
 		       (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);
 	return t->ports != ((u32)pkt->sport << 16 | pkt->dport) && (t->ip_id != pkt->ip_id || !pkt->ip_id);
 }

@@ -13,13 +13,12 @@
 #include "filter_skb.bpf.h"
 #include "owner.bpf.h"
 #include "parse_skb.bpf.h"
+#include "sample.bpf.h"
 #include "segment.bpf.h"
 #include "socket.bpf.h"
 #include "statistics.bpf.h"
 #include "track_skb.bpf.h"
 #include "without_skb.bpf.h"
-
-#define TCP_FLAG_RST 0x04
 
 static __always_inline void remember_call(struct call *call, const struct hit *hit)
 {
@@ -263,6 +262,8 @@ static __always_inline void handle_visit(struct call *call)
 	if (follows_packets() && !tracked_skb) {
 		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
 			return;
+		if (!is_sampled(&sight.pkt, sight.skb, read == READ_SOCKET_TRANSMIT))
+			return;
 		settle(&sight);
 	}
 	if ((!tracked_skb || config.want_meta) && read != READ_SOCKET_TRANSMIT && !no_parse) {
@@ -294,6 +295,8 @@ static __always_inline void handle_visit(struct call *call)
 			begin_trace(call, &hit);
 		if (follows_packets() && !hit.trace_id)
 			return;
+		if (follows_packets())
+			count_sampled(hit.now);
 	}
 	if (config.mode == MODE_LATENCY) {
 		if (tracked_skb && ends_here(call->spec)) {

@@ -79,7 +79,7 @@ _nettrace() {
     fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -s | --saddr | -d | --daddr | --addr | -S | --sport | -D | --dport | -P | --port | --tcp-flags | --pkt-len | --pid | --comm | --filter | --filter-tunnel | --filter-meta | --filter-srtt | --filter-minrtt | -c | --count | --rotate | --min-latency | --rate-limit | --buffer | --state | --set | --repeat | --jobs | --seed | -p | --proto | --netns | --ifname | -t | --trace | --trace-exclude | --trace-matcher | --trace-free | --trace-stack | -o | --output | --btf-path | --pcap | --backend)
+        -s | --saddr | -d | --daddr | --addr | -S | --sport | -D | --dport | -P | --port | --tcp-flags | --pkt-len | --pid | --comm | --filter | --filter-tunnel | --filter-meta | --filter-srtt | --filter-minrtt | -c | --count | --rotate | --min-latency | --rate-limit | --sample | --buffer | --state | --set | --repeat | --jobs | --seed | -p | --proto | --netns | --ifname | -t | --trace | --trace-exclude | --trace-matcher | --trace-free | --trace-stack | -o | --output | --btf-path | --pcap | --backend)
             i=$((i + 1))
             [[ ${COMP_WORDS[i]-} != = ]] || i=$((i + 1))
             ;;
@@ -94,7 +94,7 @@ _nettrace() {
         _nettrace_list "$cur" 'tcp udp raw'
         return
         ;;
-    *:-s | *:--saddr | *:-d | *:--daddr | *:--addr | *:-S | *:--sport | *:-D | *:--dport | *:-P | *:--port | *:--tcp-flags | *:--pkt-len | *:--pid | *:--comm | *:--filter | *:--filter-tunnel | *:--filter-meta | *:--filter-srtt | *:--filter-minrtt | *:-c | *:--count | *:--rotate | *:--min-latency | *:--rate-limit | *:--buffer | *:--state | *:--set | *:--repeat | *:--jobs | *:--seed)
+    *:-s | *:--saddr | *:-d | *:--daddr | *:--addr | *:-S | *:--sport | *:-D | *:--dport | *:-P | *:--port | *:--tcp-flags | *:--pkt-len | *:--pid | *:--comm | *:--filter | *:--filter-tunnel | *:--filter-meta | *:--filter-srtt | *:--filter-minrtt | *:-c | *:--count | *:--rotate | *:--min-latency | *:--rate-limit | *:--sample | *:--buffer | *:--state | *:--set | *:--repeat | *:--jobs | *:--seed)
         :
         return
         ;;
@@ -124,7 +124,7 @@ _nettrace() {
         ;;
     esac
     case $command in
-    nettrace) words='-s --saddr -d --daddr --addr -S --sport -D --dport -P --port -p --proto --tcp-flags --pkt-len --netns --ifname --pid --comm --netns-current --filter --filter-tunnel --filter-meta --basic --drop --monitor --sock --rtt --rtt-detail --latency --latency-summary --func-stats --drop-stack --drop-all --latency-free --filter-srtt --filter-minrtt -t --trace --trace-exclude --trace-matcher --trace-free --trace-stack --trace-noclone --diag --diag-keep --diag-quiet --explain -c --count --json -o --output --rotate --date --detail --ret --tiny-show --latency-show --min-latency --hooks --counters --backend --rate-limit --buffer --btf-path --force -v --verbose --debug -V --version -h --help' ;;
+    nettrace) words='-s --saddr -d --daddr --addr -S --sport -D --dport -P --port -p --proto --tcp-flags --pkt-len --netns --ifname --pid --comm --netns-current --filter --filter-tunnel --filter-meta --basic --drop --monitor --sock --rtt --rtt-detail --latency --latency-summary --func-stats --drop-stack --drop-all --latency-free --filter-srtt --filter-minrtt -t --trace --trace-exclude --trace-matcher --trace-free --trace-stack --trace-noclone --diag --diag-keep --diag-quiet --explain -c --count --json -o --output --rotate --date --detail --ret --tiny-show --latency-show --min-latency --hooks --counters --backend --rate-limit --sample --buffer --btf-path --force -v --verbose --debug -V --version -h --help' ;;
     show) words='-F --follow -s --saddr -d --daddr --addr -S --sport -D --dport -P --port -p --proto --tcp-flags --pkt-len --netns --ifname --pid --comm --netns-current --filter --filter-tunnel --filter-meta --basic --drop --monitor --sock --rtt --rtt-detail --latency --latency-summary --func-stats --drop-stack --drop-all --latency-free --filter-srtt --filter-minrtt -t --trace --trace-exclude --trace-matcher --trace-free --trace-stack --trace-noclone --diag --diag-keep --diag-quiet --explain -c --count --json -o --output --rotate --date --detail --ret --tiny-show --latency-show --min-latency --hooks -h --help' ;;
     diff) words='-s --saddr -d --daddr --addr -S --sport -D --dport -P --port -p --proto --tcp-flags --pkt-len --netns --ifname --pid --comm --json -h --help' ;;
     connections) words='-s --saddr -d --daddr --addr -S --sport -D --dport -P --port -p --proto --state -l --listen --netns --pid --comm --json -h --help' ;;

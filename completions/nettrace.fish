@@ -69,7 +69,7 @@ function __nettrace_is --argument-names wanted
             continue
         end
         switch $word
-            case -s --saddr -d --daddr --addr -S --sport -D --dport -P --port --tcp-flags --pkt-len --pid --comm --filter --filter-tunnel --filter-meta --filter-srtt --filter-minrtt -c --count --rotate --min-latency --rate-limit --buffer --state --set --repeat --jobs --seed -p --proto --netns --ifname -t --trace --trace-exclude --trace-matcher --trace-free --trace-stack -o --output --btf-path --pcap --backend
+            case -s --saddr -d --daddr --addr -S --sport -D --dport -P --port --tcp-flags --pkt-len --pid --comm --filter --filter-tunnel --filter-meta --filter-srtt --filter-minrtt -c --count --rotate --min-latency --rate-limit --sample --buffer --state --set --repeat --jobs --seed -p --proto --netns --ifname -t --trace --trace-exclude --trace-matcher --trace-free --trace-stack -o --output --btf-path --pcap --backend
                 set takes_value yes
             case show diff connections doctor probes repro help
                 test $word = $wanted
@@ -150,7 +150,8 @@ complete -c nettrace -n '__nettrace_is nettrace' -l min-latency -x -d 'packets t
 complete -c nettrace -n '__nettrace_is nettrace' -l hooks -d 'functions that are registered at each netfilter hook'
 complete -c nettrace -n '__nettrace_is nettrace' -l counters -d 'at the end: counters that moved, by which packets; sockets left'
 complete -c nettrace -n '__nettrace_is nettrace' -l backend -x -a 'kprobe-multi kprobe fentry tracepoint' -d 'attach in this way only: kprobe-multi, kprobe, fentry, tracepoint'
-complete -c nettrace -n '__nettrace_is nettrace' -l rate-limit -x -d 'at most so many events, or new packets, a second'
+complete -c nettrace -n '__nettrace_is nettrace' -l rate-limit -x -d 'at most so many events a second'
+complete -c nettrace -n '__nettrace_is nettrace' -l sample -x -d '1/N: follow one of N packets; off: all; auto: fewer under overload'
 complete -c nettrace -n '__nettrace_is nettrace' -l buffer -x -d 'ring buffer, a power of two from 4096 to 2^30 (default: 8388608)'
 complete -c nettrace -n '__nettrace_is nettrace' -l btf-path -r -F -d 'BTF of the running kernel, where the kernel does not give it'
 complete -c nettrace -n '__nettrace_is nettrace' -l force -d 'try even where a check says that it cannot work'

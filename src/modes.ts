@@ -74,6 +74,12 @@ const ONLY_WITH: ReadonlyArray<{ option: keyof TraceOptions; name: string; modes
     modes: without('rtt', 'latency', 'latency-summary', 'func-stats'),
     why: 'it shows no single events',
   },
+  {
+    option: 'sample',
+    name: '--sample',
+    modes: ['life', 'latency', 'latency-summary'],
+    why: 'it does not follow packets',
+  },
   { option: 'rateLimit', name: '--rate-limit', modes: EACH_EVENT, why: 'it shows no single events' },
   { option: 'ret', name: '--ret', modes: ['life'], why: 'only packets that are followed have return values' },
   {

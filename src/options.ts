@@ -4,6 +4,7 @@ import { parseTcpFlags } from './decode/names.js';
 import { UsageError } from './errors.js';
 import { BACKENDS, type Backend } from './load/backend-names.js';
 import { checkMode, type Mode } from './modes.js';
+import { parseSample } from './sample.js';
 
 /** An address with its prefix length in bits. */
 export interface Net {
@@ -76,8 +77,15 @@ export interface TraceOptions {
   counters?: boolean;
   /** Report frees through kfree_skb that are no loss too (mode `drop` and `monitor`). */
   dropAll?: boolean;
-  /** At most so many events, or new traces, a second. */
+  /** At most so many events a second. */
   rateLimit?: number;
+  /**
+   * Which packets are followed, where they are followed at all: `1/N`, about one of N, and of these everything; `auto`
+   * (default; with `counters` or `explain` `off`), fewer and fewer while the ring buffer fills faster than it is read, so that
+   * what is followed is seen whole; `off`, all, whatever is lost. Statistics say how many were followed; with an `auto` that is
+   * given, records too, once a second.
+   */
+  sample?: string;
   /** Try even where a check says that it cannot work. */
   force?: boolean;
   /** File with the BTF of the running kernel, where the kernel does not give it. */
@@ -193,6 +201,7 @@ export function parseFilter(options: TraceOptions): Filter {
   }
   checkMode(options.mode ?? 'life', options);
   checkBuffer(options.bufferBytes);
+  if (options.sample !== undefined) parseSample(options.sample);
   const filter: Filter = {
     saddr: nets(options.saddr, 'source address'),
     daddr: nets(options.daddr, 'destination address'),

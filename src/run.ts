@@ -16,11 +16,12 @@ import { EndReport } from './end-report.js';
 import { planProbes } from './load/attach-plan.js';
 import { type Kernel, KernelReading } from './load/kernel.js';
 import { netnsInode, wantedNetns } from './load/netns.js';
-import { AttachedPrograms } from './load/open.js';
+import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
 import { type Mode, watchesSockets } from './modes.js';
 import { checkInterface, parseFilter, type TraceOptions } from './options.js';
+import { defaultSample, parseSample } from './sample.js';
 import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
 import type { OutputRecord } from './types.js';
 
@@ -54,6 +55,16 @@ interface Pipeline {
   isBusyIn(namespaces: ReadonlySet<number>, since: number): boolean;
   closeIn(namespaces: ReadonlySet<number>): void;
 }
+
+const NOTHING_COUNTED: KernelCounts = {
+  produced: 0,
+  ringFull: 0,
+  trackFull: 0,
+  framesFull: 0,
+  rateLimited: 0,
+  sampled: 0,
+  sampledOf: 0,
+};
 
 /** Where nothing is followed in user space. */
 const NOTHING_OPEN = { isBusyIn: () => false, closeIn: () => {} };
@@ -92,12 +103,12 @@ export class Run implements TraceRun<OutputRecord> {
   #delivered = 0;
   #queueFull = 0;
   #counted = 0;
-  #omitted = 0;
   #nextRefresh = 0;
   #stopping = false;
   #ended = false;
   #failure: unknown;
-  #lastCounts = { produced: 0, ringFull: 0, trackFull: 0, framesFull: 0, rateLimited: 0 };
+  #lastCounts = NOTHING_COUNTED;
+  #reportedCounts = NOTHING_COUNTED;
   readonly #onAbort = () => this.stop();
 
   /** `kernel`: begun already. */
@@ -119,6 +130,7 @@ export class Run implements TraceRun<OutputRecord> {
     const netns = wantedNetns(options.netns, options.netnsCurrent ?? false);
     checkInterface(filter, options.netns !== undefined);
     const generated = compileFilters(options);
+    const sample = parseSample(options.sample ?? defaultSample(options));
     const warnings = requireTraceable({ force: options.force ?? false, btfPath: options.btfPath });
     const reading = this.#kernel ?? new KernelReading(options.btfPath);
     const btf = await reading.btf;
@@ -140,6 +152,7 @@ export class Run implements TraceRun<OutputRecord> {
       wantTimers: watchesSockets(this.#mode) || this.#mode === 'monitor',
       latencyFree: options.latencyFree ?? false,
       rateLimit: options.rateLimit ?? 0,
+      sample,
       minLatency: options.minLatency ?? 0,
       minSrtt: Math.round((options.filterSrtt ?? 0) * 1000),
       minRtt: Math.round((options.filterMinrtt ?? 0) * 1000),
@@ -261,7 +274,7 @@ export class Run implements TraceRun<OutputRecord> {
     this.#pipeline?.flush(now);
     if (now < this.#nextRefresh) return;
     this.#nextRefresh = now + REFRESH_MS;
-    this.#reportOmitted();
+    this.#reportLeftOut();
   }
 
   /** Before a trace is closed: what was lost while it was open makes it incomplete. */
@@ -274,11 +287,15 @@ export class Run implements TraceRun<OutputRecord> {
     this.#pipeline?.lost(Number(process.hrtime.bigint()));
   }
 
-  #reportOmitted(): void {
-    const count = this.#lastCounts.rateLimited - this.#omitted;
-    if (count <= 0) return;
-    this.#omitted = this.#lastCounts.rateLimited;
-    this.#push(new StatisticsBuilder().omission(count));
+  /** What the kernel side did not report since the last time, because it was told to. */
+  #reportLeftOut(): void {
+    const [last, now] = [this.#reportedCounts, this.#lastCounts];
+    const builder = new StatisticsBuilder();
+    if (now.rateLimited > last.rateLimited) this.#push(builder.omission(now.rateLimited - last.rateLimited));
+    const [sampled, of] = [now.sampled - last.sampled, now.sampledOf - last.sampledOf];
+    // who asked for 1/N knows; who asked for nothing iterates traces alone
+    if (of > sampled && this.#options.sample === 'auto') this.#push(builder.sampling(sampled, of));
+    this.#reportedCounts = now;
   }
 
   /** False where the consumer is too far behind; that is counted. */
@@ -374,7 +391,7 @@ export class Run implements TraceRun<OutputRecord> {
     clearInterval(this.#timer);
     this.#noticeLosses();
     this.#pipeline?.end();
-    this.#reportOmitted();
+    this.#reportLeftOut();
     for (const record of (await this.#endReport?.records(this.#lost === 0)) ?? []) this.#push(record);
   }
 

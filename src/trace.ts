@@ -19,8 +19,11 @@ export interface TraceStatistics {
   orphans: number;
   /** Traces that the consumer did not fetch in time. */
   queueFull: number;
-  /** Events, or new traces, that `rateLimit` left out: no loss. */
+  /** Events that `rateLimit` left out: no loss. */
   rateLimited: number;
+  /** Packets that are followed, and how many there were about that match; both 0 where all are (`sample: 'off'`). */
+  sampled: number;
+  sampledOf: number;
 }
 
 /** How each probe was attached, once the run is ready. */
@@ -60,7 +63,13 @@ export interface TraceRun<Item = SkbTrace> extends AsyncIterable<Item> {
  * `options.signal`, call `stop()` or leave the loop to end. Prints nothing. Failures are NettraceError, wrong options UsageError: from `ready` and from the iteration.
  */
 export function trace(
-  options?: TraceOptions & { mode?: 'life'; rateLimit?: never; explain?: false; counters?: false },
+  options?: TraceOptions & {
+    mode?: 'life';
+    rateLimit?: never;
+    sample?: 'off' | `1/${number}`;
+    explain?: false;
+    counters?: false;
+  },
 ): TraceRun;
 export function trace(options: TraceOptions): TraceRun<OutputRecord>;
 export function trace(options: TraceOptions = {}): TraceRun<OutputRecord> | TraceRun {

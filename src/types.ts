@@ -367,6 +367,18 @@ export interface Omission {
   count: number;
 }
 
+/** Packets that came faster than their events were read, so that not all of them were followed: see --sample. */
+export interface Sampling {
+  v: 1;
+  type: 'sampled';
+  t: number;
+  date: string;
+  /** Packets that were followed since the last such record, or in the last second. */
+  sampled: number;
+  /** How many came, about. */
+  of: number;
+}
+
 /** One line of the JSON output. */
 export type OutputRecord =
   | SkbTrace
@@ -379,4 +391,5 @@ export type OutputRecord =
   | FunctionStats
   | CountersRecord
   | Leftovers
-  | Omission;
+  | Omission
+  | Sampling;

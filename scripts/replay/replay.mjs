@@ -65,7 +65,15 @@ AttachedPrograms.open = async () => ({
   outcomes,
   tracepointsOnly: true,
   hz: 250,
-  counts: () => ({ produced: produced * repeat, ringFull: 0, trackFull: 0, framesFull: 0, rateLimited: 0 }),
+  counts: () => ({
+    produced: produced * repeat,
+    ringFull: 0,
+    trackFull: 0,
+    framesFull: 0,
+    rateLimited: 0,
+    sampled: 0,
+    sampledOf: 0,
+  }),
   read(/** @type {(batch: ArrayBuffer) => void} */ onBatch) {
     play(onBatch);
     return { stop: async () => {} };

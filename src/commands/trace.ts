@@ -1,7 +1,8 @@
 import type { Backend } from '../load/backend-names.js';
 import { hasFunctions } from '../load/backends.js';
 import type { KernelReading } from '../load/kernel.js';
-import type { Mode } from '../modes.js';
+import { followsPackets, type Mode } from '../modes.js';
+import { defaultSample } from '../sample.js';
 import type { TraceOptions } from '../options.js';
 import { BlockWriter } from '../sinks/block-writer.js';
 import { blockLength, checkPlace, openWriter } from '../sinks/open-writer.js';
@@ -26,6 +27,7 @@ export interface TraceCommandOptions extends FilterOptions, ModeOptions, PlaceOp
   hooks?: boolean;
   counters?: boolean;
   rateLimit?: number;
+  sample?: string;
   force?: boolean;
   btfPath?: string;
   buffer?: number;
@@ -94,6 +96,7 @@ const TRACE_OPTIONS = [
   'hooks',
   'counters',
   'rateLimit',
+  'sample',
   'force',
   'btfPath',
   'count',
@@ -120,7 +123,12 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
   checkOutput(options);
   checkPlace(options);
   if (options.debug) process.env.NETTRACE_DEBUG = '1';
-  const run = new Run(toTraceOptions(options), kernel);
+  const wanted = toTraceOptions(options);
+  const run = new Run(
+    // given, so that what is left out is told while it happens
+    followsPackets(wanted.mode ?? 'life') ? { sample: defaultSample(wanted), ...wanted } : wanted,
+    kernel,
+  );
   const forgetSignals = stopOnSignals(() => run.stop());
   try {
     const report = await run.ready;

@@ -1,5 +1,5 @@
 import type { AttachOutcome } from '../load/backends.js';
-import type { FunctionStats, Histogram, Omission } from '../types.js';
+import type { FunctionStats, Histogram, Omission, Sampling } from '../types.js';
 import { WallClock } from './wall-clock.js';
 
 /** A time of the monotonic clock in seconds, and its date. */
@@ -49,6 +49,10 @@ export class StatisticsBuilder {
       .filter((row) => row.hits > 0)
       .sort((a, b) => b.hits - a.hits || a.func.localeCompare(b.func));
     return { v: 1, type: 'functions', ...this.#now(), functions };
+  }
+
+  sampling(sampled: number, of: number): Sampling {
+    return { v: 1, type: 'sampled', ...this.#now(), sampled, of };
   }
 
   omission(count: number): Omission {

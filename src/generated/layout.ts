@@ -215,7 +215,7 @@ export const FilterScratch = {
 
 /** struct trace_config: offsets in bytes. */
 export const TraceConfig = {
-  size: 1328,
+  size: 1336,
   filter: 0,
   mode: 1256,
   hasFilter: 1260,
@@ -225,15 +225,17 @@ export const TraceConfig = {
   wantHistogram: 1276,
   latencyToFree: 1280,
   rateLimit: 1284,
-  minSrttUs: 1288,
-  minRttUs: 1292,
-  minLatencyNs: 1296,
-  wantMeta: 1304,
-  filterWanted: 1308,
-  expressionWindow: 1312,
-  tunnelWindow: 1316,
-  multiFollows: 1320,
-  fixedModuleTypes: 1324,
+  sampleWithout: 1288,
+  sampleRing: 1292,
+  minSrttUs: 1296,
+  minRttUs: 1300,
+  minLatencyNs: 1304,
+  wantMeta: 1312,
+  filterWanted: 1316,
+  expressionWindow: 1320,
+  tunnelWindow: 1324,
+  multiFollows: 1328,
+  fixedModuleTypes: 1332,
 } as const;
 
 /** struct tracked_skb: offsets in bytes. */
@@ -245,7 +247,7 @@ export const TrackedSkb = {
   ipId: 16,
   l4Proto: 18,
   tcpFlags: 19,
-  reserved: 20,
+  ack: 20,
   firstNs: 24,
   lastNs: 32,
   firstProbe: 40,
@@ -316,7 +318,9 @@ export const LossCause = {
   trackFull: 2,
   framesFull: 3,
   rateLimit: 4,
-  causes: 5,
+  sampled: 5,
+  sampledOf: 6,
+  causes: 7,
 } as const;
 
 /** enum spec_field */

@@ -4,6 +4,7 @@ import type { GeneratedFilter } from '../filter/compile-filters.js';
 import { FilterConfig, FilterNet, FilterRange, TraceConfig, TraceMode } from '../generated/layout.js';
 import type { Mode } from '../modes.js';
 import type { Filter, Net, PortRange } from '../options.js';
+import type { Sample } from '../sample.js';
 
 const ETH_P_IP = 0x0800;
 const ETH_P_IPV6 = 0x86dd;
@@ -51,6 +52,8 @@ export interface ConfigInput {
   latencyFree: boolean;
   /** Events a second; 0 for any. */
   rateLimit: number;
+  sample: Sample;
+  bufferBytes: number;
   /** Microseconds. */
   minLatency: number;
   minSrtt: number;
@@ -128,6 +131,8 @@ export function writeConfig(bytes: Uint8Array, input: ConfigInput): void {
     [TraceConfig.wantHistogram, input.mode === 'rtt' || input.mode === 'latency-summary'],
     [TraceConfig.latencyToFree, input.latencyFree],
     [TraceConfig.rateLimit, input.rateLimit],
+    [TraceConfig.sampleWithout, 2 ** 32 - Math.floor(2 ** 32 / input.sample.oneOf)],
+    [TraceConfig.sampleRing, input.sample.adaptive ? input.bufferBytes : 0],
     [TraceConfig.minSrttUs, input.minSrtt],
     [TraceConfig.minRttUs, input.minRtt],
     [TraceConfig.wantMeta, input.wantMeta],

@@ -33,6 +33,9 @@ export interface KernelCounts {
   framesFull: number;
   /** Left out by --rate-limit: not a loss. */
   rateLimited: number;
+  /** Where not all packets are followed: those that are, and how many there were about. Both 0 with `sample: 'off'`. */
+  sampled: number;
+  sampledOf: number;
 }
 
 /** kernel/Kconfig.hz */
@@ -52,7 +55,6 @@ export interface OpenInput extends Omit<ConfigInput, 'fixedModuleTypes' | 'multi
   wantTimers: boolean;
   /** BTF to use in place of the kernel's own. */
   btfPath: string | undefined;
-  bufferBytes: number;
   backend: Backend | undefined;
 }
 
@@ -66,6 +68,7 @@ export const PLAIN_INPUT: Omit<OpenInput, 'filter' | 'netns' | 'bufferBytes'> = 
   wantTimers: false,
   latencyFree: false,
   rateLimit: 0,
+  sample: { oneOf: 1, adaptive: false },
   minLatency: 0,
   minSrtt: 0,
   minRtt: 0,
@@ -140,6 +143,7 @@ export class AttachedPrograms {
   #swept = 0n;
   #life = true;
   #checkReuse = false;
+  #oneOf = 1;
 
   private constructor(object: BpfObject, objects: readonly BpfObject[], attacher: Attacher) {
     this.#object = object;
@@ -194,6 +198,7 @@ export class AttachedPrograms {
       };
       const programs = new AttachedPrograms(object, objects, new Attacher(object, features, multiFollows, loadMore));
       programs.#life = input.mode === 'life';
+      programs.#oneOf = input.sample.oneOf;
       if (input.mode === 'latency') programs.#firstPackets = object.map('first_packets');
       const inodes = object.map('inode_owners');
       for (const [inode, owner] of owners) inodes.update(u64Bytes(inode), owner);
@@ -282,6 +287,8 @@ export class AttachedPrograms {
       trackFull: sum(LossCause.trackFull),
       framesFull: sum(LossCause.framesFull),
       rateLimited: sum(LossCause.rateLimit),
+      sampled: sum(LossCause.sampled),
+      sampledOf: sum(LossCause.sampledOf) * this.#oneOf,
     };
   }
 

@@ -177,11 +177,11 @@ export class ModeConverter {
     if (mode === 'life' && !explain && matches(record)) yield record;
   }
 
-  /** Counts, which cannot be taken apart, and what --rate-limit left out. */
+  /** Counts, which cannot be taken apart, and what was left out. */
   *#other(record: OutputRecord): Generator<OutputRecord, void, undefined> {
     const { mode, events, matches } = this.#choice;
     if (!matches(record)) return;
-    const isCount = record.type !== 'omitted';
+    const isCount = record.type !== 'omitted' && record.type !== 'sampled';
     if (isCount && mode !== 'life' && !isCountOf(mode, record)) return;
     if (isCount && (events.only || events.without || events.begin || events.end)) return;
     if (!isCount && this.isCounting) return;

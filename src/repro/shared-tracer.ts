@@ -44,6 +44,7 @@ export class SharedTracer {
   static async start({ trace: more = [], backend }: TracerOptions = {}): Promise<SharedTracer> {
     const run = trace({
       netns: [],
+      sample: 'off',
       detail: true,
       ...(more.length > 0 ? { trace: ['default', ...more] } : {}),
       ...(backend ? { backend } : {}),

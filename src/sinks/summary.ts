@@ -74,6 +74,11 @@ export class Summary {
       [statistics.orphans, 'events without a trace'],
       [statistics.queueFull, 'traces not delivered: the reader was too slow'],
     ];
+    const { sampled, sampledOf } = statistics;
+    if (sampledOf > sampled) {
+      const share = ((100 * sampled) / sampledOf).toPrecision(2);
+      lines.push(`followed ${sampled} of about ${sampledOf} packets (${share} %)`);
+    }
     const losses = lost.filter(([count]) => count > 0);
     if (losses.length === 0) lines.push('nothing lost');
     for (const [count, what] of losses) lines.push(`${String(count).padStart(8)}  ${what}`);

@@ -8,6 +8,7 @@ import type {
   OutputRecord,
   Owner,
   PacketEvent,
+  Sampling,
   SkbTrace,
   SocketDetails,
   SocketEvent,
@@ -90,6 +91,10 @@ function socketText(socket: SocketDetails): string {
   return text;
 }
 
+function samplingText({ sampled, of }: Sampling): string {
+  return `more packets than can be shown: followed ${sampled} of about ${of} (--sample off: all, with losses)`;
+}
+
 /** Writes records as blocks of lines, as users of nettrace know them. */
 export class TextFormatter {
   readonly #options: TextOptions;
@@ -122,6 +127,8 @@ export class TextFormatter {
         return leftoversText(record);
       case 'omitted':
         return `${this.#note({ level: 'warning', text: `left out by --rate-limit: ${record.count}` })}\n`;
+      case 'sampled':
+        return `${this.#note({ level: 'warning', text: samplingText(record) })}\n`;
     }
   }
 

@@ -24,6 +24,7 @@ beforeAll(async () => {
     trace: ['life', 'udp', 'link', '__ip_local_out', 'ip_rcv'],
     addr: net.nets,
     bufferBytes: 4096,
+    sample: 'off',
     ageMs: 300,
   };
   recording = await record(options, async (traces) => {

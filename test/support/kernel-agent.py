@@ -2,6 +2,7 @@
 
 Every step is asked for and answered, so a test never has to guess when a listener listens. Ends with its input.
 """
+import errno
 import json
 import socket
 import subprocess
@@ -106,6 +107,15 @@ def churn(ask):
     return ask["count"]
 
 
+def knock(ask):
+    """Connections to a port that nobody listens on."""
+    for i in range(ask["count"]):
+        with socket.socket() as client:
+            client.bind((ask["sources"][i // 20000 % len(ask["sources"])], 20000 + i % 20000))
+            if client.connect_ex((ask["address"], ask["port"])) != errno.ECONNREFUSED:
+                raise OSError("somebody listens")
+
+
 def flood(ask):
     """Datagrams as fast as they go."""
     sock = sockets[ask["name"]]
@@ -119,7 +129,7 @@ def rename(ask):
         file.write(ask["comm"])
 
 
-DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, flood, rename)}
+DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, knock, flood, rename)}
 DO["socket"] = open_socket
 
 print(json.dumps({"ready": True}), flush=True)

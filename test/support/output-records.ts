@@ -157,4 +157,5 @@ export const RECORDS: readonly OutputRecord[] = [
     forgotten: 0,
   },
   { v: 1, type: 'omitted', t: 1, date: DATE, count: 4 },
+  { v: 1, type: 'sampled', t: 1, date: DATE, sampled: 4, of: 17 },
 ];

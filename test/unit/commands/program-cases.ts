@@ -271,6 +271,13 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     [['--rate-limit', '0'], "rate limit must be a whole number from 1 to 2147483647, not '0'"],
     [['--rate-limit', '1.5'], "--rate-limit must be a whole number, not '1.5'"],
   ),
+  '--sample': passed(
+    ['--sample', '1/100'],
+    { sample: '1/100' },
+    [['--sample', '1/0'], "the sample must be auto, off, or 1/N with N from 1 to 1000000, not '1/0'"],
+    [['--sample', '0.1'], "the sample must be auto, off, or 1/N with N from 1 to 1000000, not '0.1'"],
+    [['--drop', '--sample', 'off'], '--sample makes no sense with --drop: it does not follow packets'],
+  ),
   '--buffer': {
     words: ['--buffer', '65536'],
     options: { buffer: 65536 },

@@ -22,6 +22,8 @@ function config(options: TraceOptions, { room = 0, ...more }: Partial<ConfigInpu
     wantHooks: false,
     latencyFree: false,
     rateLimit: 0,
+    sample: { oneOf: 1, adaptive: false },
+    bufferBytes: 65536,
     minLatency: 0,
     minSrtt: 0,
     minRtt: 0,
@@ -111,6 +113,17 @@ describe('the configuration', () => {
     expect([option(TraceConfig.minSrttUs), option(TraceConfig.minRttUs)]).toEqual([1500, 250]);
     expect(view.getBigUint64(TraceConfig.minLatencyNs, true)).toBe(2_147_483_500n);
     expect(option(TraceConfig.hasFilter)).toBe(0);
+  });
+
+  it('holds what is not sampled, of all hashes, and the ring buffer only where its level counts', () => {
+    const sampled = (oneOf: number, adaptive: boolean) => {
+      const { option } = config({}, { sample: { oneOf, adaptive } });
+      return [option(TraceConfig.sampleWithout), option(TraceConfig.sampleRing)];
+    };
+    expect(sampled(1, true)).toEqual([0, 65536]);
+    expect(sampled(1, false)).toEqual([0, 0]);
+    expect(sampled(4, false)).toEqual([3 * 2 ** 30, 0]);
+    expect(sampled(1_000_000, false)).toEqual([2 ** 32 - 4294, 0]);
   });
 
   it('says that there is a filter for each option that asks something of packets, and for none besides', () => {

@@ -51,6 +51,7 @@ describe('a line of JSON', () => {
       'leftovers',
       'omitted',
       'packet',
+      'sampled',
       'socket',
       'trace',
     ]);

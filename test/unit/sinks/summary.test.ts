@@ -15,6 +15,8 @@ const NOTHING_LOST: TraceStatistics = {
   orphans: 0,
   queueFull: 0,
   rateLimited: 0,
+  sampled: 0,
+  sampledOf: 0,
 };
 
 describe('the summary', () => {
@@ -106,6 +108,14 @@ describe('the summary', () => {
 
   it('takes what --rate-limit left out for no loss', () => {
     expect(new Summary().text({ ...NOTHING_LOST, rateLimited: 5 })).toContain('nothing lost');
+  });
+
+  it('says which share of the packets was followed, where that are not all', () => {
+    const lines = (sampled: number, sampledOf: number) =>
+      new Summary().text({ ...NOTHING_LOST, sampled, sampledOf }).split('\n');
+    expect(lines(12, 12).join()).not.toContain('followed');
+    expect(lines(123, 98_760)).toContain('followed 123 of about 98760 packets (0.12 %)');
+    expect(lines(123, 98_760)).toContain('nothing lost');
   });
 
   it.each([

@@ -490,6 +490,13 @@ describe('counts', () => {
     expect(oneLine({ v: 1, type: 'functions', t: 1, date: DATE, functions: [] })).toBe('no function was called\n');
   });
 
+  it('of packets that were not followed are a warning', () => {
+    const sampled: OutputRecord = { v: 1, type: 'sampled', t: 1, date: DATE, sampled: 3, of: 40 };
+    expect(oneLine(sampled)).toBe(
+      '*more packets than can be shown: followed 3 of about 40 (--sample off: all, with losses)*\n',
+    );
+  });
+
   it('of what --rate-limit left out are a warning', () => {
     const omitted: OutputRecord = { v: 1, type: 'omitted', t: 1, date: DATE, count: 12 };
     expect(oneLine(omitted)).toBe('*left out by --rate-limit: 12*\n');
