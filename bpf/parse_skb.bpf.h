@@ -250,10 +250,14 @@ static __always_inline void parse_sock_tuple(const struct sock *sk, struct event
 	pkt->dport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 }
 
-/* A TCP segment before its headers are written: addresses of the socket, the rest from the control block. */
+/*
+ * A TCP segment before its headers are written: addresses of the socket, the rest from the control block. True where it
+ * comes into the queue now, without data.
+ */
 static __always_inline bool parse_transmit(const struct sock *sk, const struct sk_buff *skb, struct event_packet *pkt)
 {
 	const struct tcp_skb_cb *cb = (const void *)skb->cb;
+	bool is_new;
 
 	if (!sk)
 		return false;
@@ -264,7 +268,8 @@ static __always_inline bool parse_transmit(const struct sock *sk, const struct s
 	pkt->seq = BPF_CORE_READ(cb, seq);
 	pkt->tcp_flags = BPF_CORE_READ(cb, tcp_flags);
 	/* no segment is without flags: this one comes into the queue now, and what tcp_skb_entail() will write is known */
-	if (!pkt->tcp_flags) {
+	is_new = !pkt->tcp_flags;
+	if (is_new) {
 		pkt->seq = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq);
 		pkt->tcp_flags = TCP_FLAG_ACK;
 	}
@@ -272,7 +277,7 @@ static __always_inline bool parse_transmit(const struct sock *sk, const struct s
 		pkt->ack = BPF_CORE_READ((const struct tcp_sock *)sk, rcv_nxt);
 	pkt->pkt_len = BPF_CORE_READ(skb, len);
 	pkt->payload = pkt->pkt_len;
-	return true;
+	return is_new;
 }
 
 /* A segment that TCP hands to IP: its own header is written, IP's is not yet. */

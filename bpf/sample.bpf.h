@@ -42,14 +42,14 @@ static __always_inline u32 halvings(void)
 	return config.sample_ring ? *(volatile u64 *)&sampling.halvings & 15 : 0;
 }
 
-/* NAT changes ports; a segment in its queue has no IP id yet, and its ack may grow until it is sent. */
-static __always_inline u32 sample_hash(const struct event_packet *pkt, u64 skb, bool in_queue)
+/* NAT changes ports; a segment in its queue has no IP id yet, and until it is sent its ack may grow. */
+static __always_inline u32 sample_hash(const struct event_packet *pkt, u64 skb, bool is_new)
 {
 	u32 hash = pkt->seq;
 
 	if (pkt->l4_proto != IPPROTO_TCP)
 		hash = pkt->ip_id ? pkt->ip_id : (u32)(skb >> 8);
-	else if (!pkt->payload && !(pkt->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) && !in_queue)
+	else if (!pkt->payload && !(pkt->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) && !is_new)
 		hash ^= pkt->ack * 0x9e3779b1; /* the acknowledgements of who only receives have one seq */
 	hash *= 0x85ebca6b;
 	hash ^= hash >> 13;
@@ -57,9 +57,9 @@ static __always_inline u32 sample_hash(const struct event_packet *pkt, u64 skb, 
 	return hash ^ hash >> 16;
 }
 
-static __always_inline bool is_sampled(const struct event_packet *pkt, u64 skb, bool in_queue)
+static __always_inline bool is_sampled(const struct event_packet *pkt, u64 skb, bool is_new)
 {
-	return !samples() || sample_hash(pkt, skb, in_queue) <= ~config.sample_without >> halvings();
+	return !samples() || sample_hash(pkt, skb, is_new) <= ~config.sample_without >> halvings();
 }
 
 /* A packet is followed from here on, for so many that are like it. */

@@ -196,6 +196,7 @@ static __always_inline void handle_visit(struct call *call)
 	bool entry = flags & SPEC_ENTRY || !follows_packets();
 	bool idle = !follows_packets() || nothing_tracked();
 	bool no_parse = flags & SPEC_NO_PARSE && !config.only_abnormal;
+	bool is_new = false; /* a segment that has no data yet */
 	struct tracked_skb *tracked_skb = NULL;
 	struct sight sight = {};
 	struct hit hit = {};
@@ -233,7 +234,7 @@ static __always_inline void handle_visit(struct call *call)
 	if (read == READ_SOCKET_TRANSMIT) {
 		hit.sk = (const void *)call->a;
 		hit.flags = EVENT_FROM_SOCKET;
-		parse_transmit(hit.sk, skb, &sight.pkt);
+		is_new = parse_transmit(hit.sk, skb, &sight.pkt);
 	} else if (!no_parse) {
 		parse_skb(skb, &sight.pkt, &sight.place);
 		/* the first sight, as --trace-matcher may ask for it: later ones have what was seen before */
@@ -262,7 +263,7 @@ static __always_inline void handle_visit(struct call *call)
 	if (follows_packets() && !tracked_skb) {
 		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
 			return;
-		if (!is_sampled(&sight.pkt, sight.skb, read == READ_SOCKET_TRANSMIT))
+		if (!is_sampled(&sight.pkt, sight.skb, is_new))
 			return;
 		settle(&sight);
 	}
