@@ -93,6 +93,17 @@ struct late_options {
 };
 
 /*
+ * Specs of kprobe.multi by the address of the function: quicker than its cookie, which the kernel searches for among
+ * all. `factor` is chosen so that no two functions meet; 0: ask for the cookie.
+ */
+#define SPEC_TABLE_BITS 14
+struct spec_table {
+	unsigned int factor;
+	unsigned int reserved;
+	unsigned long long spec[1 << SPEC_TABLE_BITS]; /* at (address * factor mod 2^32) >> (32 - SPEC_TABLE_BITS) */
+};
+
+/*
  * What one attachment is about, in 64 bits: the immediate that a program is specialised with, or the cookie
  * of a kprobe.multi attachment. Fields from the lowest bit on.
  */

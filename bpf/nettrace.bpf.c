@@ -135,15 +135,27 @@ int on_cookie_return(void *ctx)
 	return 0;
 }
 
+struct spec_table spec_table SEC(".data.specs") = {};
+
+static __always_inline u64 multi_spec(void *ctx)
+{
+	u32 factor = *(volatile u32 *)&spec_table.factor;
+	u32 at;
+
+	if (!factor)
+		return bpf_get_attach_cookie(ctx);
+	at = (u32)bpf_get_func_ip(ctx) * factor >> (32 - SPEC_TABLE_BITS);
+	return *(volatile u64 *)&spec_table.spec[at & ((1 << SPEC_TABLE_BITS) - 1)];
+}
+
 SEC("kprobe")
 int on_multi(void *ctx)
 {
 	u64 spec, no_entry = config.multi_follows ? (u64)SPEC_ENTRY << SPEC_FLAGS_SHIFT : 0;
 
-	/* even the cookie costs: the kernel searches for it */
 	if (config.multi_follows && nothing_tracked())
 		return 0;
-	spec = bpf_get_attach_cookie(ctx);
+	spec = multi_spec(ctx);
 	visit_regs(ctx, spec & ~no_entry);
 	return 0;
 }
@@ -151,7 +163,7 @@ int on_multi(void *ctx)
 SEC("kprobe")
 int on_multi_return(void *ctx)
 {
-	handle_return(bpf_get_attach_cookie(ctx), regs_stack_pointer(ctx), STACK_SLACK, regs_return(ctx));
+	handle_return(multi_spec(ctx), regs_stack_pointer(ctx), STACK_SLACK, regs_return(ctx));
 	return 0;
 }
 
@@ -172,7 +184,7 @@ SEC("kprobe")
 int on_session(void *ctx)
 {
 	bool is_return = session_is_return();
-	u64 spec = bpf_get_attach_cookie(ctx);
+	u64 spec = multi_spec(ctx);
 
 	if (!is_return)
 		return visit_regs(ctx, spec) ? 0 : 1;
@@ -219,6 +231,7 @@ struct exported_types {
 	struct trace_config config;
 	struct tracked_skb tracked;
 	struct late_options late;
+	struct spec_table specs;
 };
 const struct exported_types *exported_types = NULL;
 

@@ -236,6 +236,8 @@ static __always_inline void handle_visit(struct call *call)
 		hit.flags = EVENT_FROM_SOCKET;
 		is_new = parse_transmit(hit.sk, skb, &sight.pkt);
 	} else if (!no_parse) {
+		if (follows_packets() && !tracked_skb && has_other_ports(skb, (const void *)call->sk))
+			return;
 		parse_skb(skb, &sight.pkt, &sight.place);
 		/* the first sight, as --trace-matcher may ask for it: later ones have what was seen before */
 		if (!tracked_skb && !sight.pkt.l3_proto && call->sk) {

@@ -27,6 +27,7 @@ const STRUCTS = [
   'tracked_skb',
   'sock_owner',
   'late_options',
+  'spec_table',
   'cpu_losses',
 ];
 /** Enum and the prefix that its names carry. */

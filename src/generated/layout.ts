@@ -271,6 +271,14 @@ export const LateOptions = {
   keepCurrent: 12,
 } as const;
 
+/** struct spec_table: offsets in bytes. */
+export const SpecTable = {
+  size: 131080,
+  factor: 0,
+  reserved: 4,
+  spec: 8,
+} as const;
+
 /** struct cpu_losses: offsets in bytes. */
 export const CpuLosses = {
   size: 64,

@@ -1,5 +1,5 @@
 import type { BtfFunction, BtfParameter } from '#bpf-loader';
-import { ProbeRead as ReadNumber, SpecField, SpecFlag } from '../generated/layout.js';
+import { ProbeRead as ReadNumber, SpecField, SpecFlag, SpecTable } from '../generated/layout.js';
 import type { Kernel } from './kernel.js';
 import { carriesSkb, type ProbeDefinition, type ProbeRead } from './probe-definition.js';
 
@@ -215,6 +215,29 @@ const READS: Readonly<Record<ProbeRead, number>> = {
   own_state: ReadNumber.ownState,
   disown: ReadNumber.disown,
 };
+
+/** Factors that are tried; with a default set one of the first few does. */
+const MAX_FACTORS = 5000;
+const TABLE_SHIFT = 32 - Math.log2((SpecTable.size - SpecTable.spec) / 8);
+
+/** struct spec_table for these specs by the address of their function; undefined where there is none. */
+export function specTable(specs: ReadonlyMap<bigint, bigint>): Buffer | undefined {
+  const addresses = [...specs.keys()];
+  if (addresses.includes(0n)) return undefined;
+  const low = Uint32Array.from(addresses, (address) => Number(address & 0xffff_ffffn));
+  const taken = new Uint32Array((SpecTable.size - SpecTable.spec) / 8);
+  for (let attempt = 1; attempt <= MAX_FACTORS; attempt++) {
+    const factor = (Math.imul(attempt, 0x9e3779b1) | 1) >>> 0;
+    const places = low.map((address) => Math.imul(address, factor) >>> TABLE_SHIFT);
+    if (!places.every((place) => taken[place] !== attempt && (taken[place] = attempt))) continue;
+    const table = Buffer.alloc(SpecTable.size);
+    table.writeUInt32LE(factor, SpecTable.factor);
+    for (const [i, address] of addresses.entries())
+      table.writeBigUInt64LE(specs.get(address) ?? 0n, SpecTable.spec + 8 * (places[i] ?? 0));
+    return table;
+  }
+  return undefined;
+}
 
 /** The 64-bit spec that the attachment carries; its fields are enum spec_field in bpf/config.h. */
 export function probeSpec(probe: PlannedProbe, withReturn: boolean): bigint {

@@ -1,5 +1,5 @@
 import type { AttachResult, BpfObject, Link } from '#bpf-loader';
-import { type PlannedProbe, probeSpec } from './attach-plan.js';
+import { type PlannedProbe, probeSpec, specTable } from './attach-plan.js';
 import { onlyFollows } from './probe-definition.js';
 import { type AttachOutcome, type Backend, type KernelFeatures, programsOf, usableBackends } from './backends.js';
 
@@ -245,12 +245,27 @@ export class Attacher {
     });
   }
 
+  /** Where addresses are hidden, or no table fits, the kernel side asks for cookies. */
+  #placeSpecs(probes: readonly PlannedProbe[]): void {
+    const specs = new Map<bigint, bigint>();
+    for (const probe of probes) {
+      const spec = probeSpec(probe, probe.wantReturn);
+      for (const address of probe.addresses) {
+        if (specs.has(address)) return;
+        specs.set(address, spec);
+      }
+    }
+    const table = specTable(specs);
+    if (table) this.#object.map('.data.specs').update(Buffer.alloc(4), table);
+  }
+
   /**
    * All in a few calls. Where there are sessions no function is in two of them: the kernel then jumps to it at once, and
    * does not look through a list of who wants to know. False where the kernel refused one of them.
    */
   #allMulti(outcomes: AttachOutcome[]): boolean {
     const probes = outcomes.map((o) => o.probe);
+    this.#placeSpecs(probes);
     const inSession = (p: PlannedProbe) => p.wantReturn || (this.#multiFollows && !onlyFollows(p.definition));
     const steps: [(probes: readonly PlannedProbe[]) => AttachResult, PlannedProbe[]][] = this.#features.session
       ? [
