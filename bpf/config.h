@@ -90,6 +90,8 @@ struct late_options {
 	unsigned long long swept; /* skbs that user space took from the table because their trace was too old */
 	unsigned int check_reuse; /* not every free is probed: tell reused addresses by their contents */
 	unsigned int keep_current; /* remember the packet at hand, for READ_STATE and READ_ROUTE */
+	unsigned int silent; /* the run has ended, and not all is detached yet: no records any more */
+	unsigned int reserved;
 };
 
 /*

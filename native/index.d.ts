@@ -51,7 +51,11 @@ export type AttachResult =
 export class Link {
   /** Safe to call twice. */
   detach(): void;
+  /** On another thread: the kernel takes some attachments down in a tenth of a second or so. */
+  detachLater(): Promise<void>;
   readonly attached: boolean;
+  /** The descriptor whose last close, in whichever process, takes the attachment down; -1 after `detach()`. */
+  readonly fd: number;
 }
 
 /**

@@ -53,7 +53,10 @@ export interface TraceRun<Item = SkbTrace> extends AsyncIterable<Item> {
    * traces can then be iterated.
    */
   settle(netns: readonly (string | number)[], timeoutMs?: number): Promise<void>;
-  /** Ends the run: what is there is still delivered, then the iteration ends. */
+  /**
+   * Ends the run: what is there is still delivered, then the iteration ends. Probes that are attached one by one (kprobe,
+   * fentry) are silent then, and are taken down in the background, or by the kernel when the process ends.
+   */
   stop(): void;
 }
 

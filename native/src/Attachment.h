@@ -20,6 +20,9 @@ class Attachment {
     int CloneFd() const { return clone_.Get(); }
     bool Attached() const { return link_ || perfEvent_; }
 
+    /** The descriptor whose last close takes the attachment down: a link holds its perf event. -1 after Detach(). */
+    int Fd() const { return link_ ? link_.Get() : perfEvent_.Get(); }
+
     void Detach() {
         link_.Reset();
         perfEvent_.Reset();

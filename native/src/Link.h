@@ -25,7 +25,9 @@ class Link : public Wrapped<Link> {
 
   private:
     Napi::Value Detach(const Napi::CallbackInfo& info);
+    Napi::Value DetachLater(const Napi::CallbackInfo& info);
     Napi::Value Attached(const Napi::CallbackInfo& info);
+    Napi::Value Fd(const Napi::CallbackInfo& info);
 
     State state_;
 };

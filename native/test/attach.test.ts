@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import {
   type BpfError,
@@ -49,6 +50,26 @@ describe.skipIf(missing.bpf)('a raw tracepoint', () => {
     link.detach();
     link.detach();
     expect(link.attached).toBe(false);
+    expect(hitsOfOneOpen(object)).toBe(0);
+    object.close();
+  });
+
+  it('may be detached on another thread, and by whoever closes its descriptor last', async () => {
+    const object = loadProbes();
+    const attach = () => linkOf(object.attachRawTracepoint('on_raw', 'sys_enter'));
+    const [link, other] = [attach(), attach()];
+    expect(link.fd).toBeGreaterThan(2);
+    const gone = link.detachLater();
+    expect([link.attached, link.fd]).toEqual([false, -1]);
+    await gone;
+    await link.detachLater();
+    link.detach();
+    const holder = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', other.fd] });
+    other.detach();
+    expect(hitsOfOneOpen(object)).toBeGreaterThan(0);
+    const ended = new Promise((resolve) => holder.once('exit', resolve));
+    holder.kill();
+    await ended;
     expect(hitsOfOneOpen(object)).toBe(0);
     object.close();
   });

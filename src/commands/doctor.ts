@@ -7,6 +7,7 @@ import { parseFilter } from '../options.js';
 import { PROBES } from '../generated/probes.js';
 import { printable } from '../sinks/printable.js';
 import { wrapped } from '../sinks/wrapped.js';
+import { handOver } from '../load/take-down.js';
 
 export interface JsonOption {
   json?: boolean;
@@ -52,6 +53,7 @@ async function tryProbes(): Promise<ProbeReport[]> {
     return [...programs.outcomes.map(ofOutcome), ...programs.plan.unavailable.map(ofUnavailable)];
   } finally {
     programs.close();
+    process.once('exit', handOver);
   }
 }
 

@@ -10,6 +10,7 @@ import { jsonLine } from '../sinks/json.js';
 import { openWriter } from '../sinks/open-writer.js';
 import type { Writer } from '../sinks/stream-writer.js';
 import { TextFormatter } from '../sinks/text.js';
+import { handOver } from '../load/take-down.js';
 import type { JsonOption } from './doctor.js';
 import { textOptions, useColor } from './common-options.js';
 import { stopOnSignals } from './stop-on-signals.js';
@@ -109,6 +110,7 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
     return INTERRUPTED;
   } finally {
     forgetSignals();
+    process.once('exit', handOver);
     capture?.close();
     await writer.close();
   }

@@ -1,6 +1,7 @@
 import type { Backend } from '../load/backend-names.js';
 import { hasFunctions } from '../load/backends.js';
 import type { KernelReading } from '../load/kernel.js';
+import { handOver } from '../load/take-down.js';
 import { followsPackets, type Mode } from '../modes.js';
 import { defaultSample } from '../sample.js';
 import type { TraceOptions } from '../options.js';
@@ -140,6 +141,7 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
   } finally {
     run.stop();
     forgetSignals();
+    process.once('exit', handOver);
   }
 }
 

@@ -265,10 +265,12 @@ export const SockOwner = {
 
 /** struct late_options: offsets in bytes. */
 export const LateOptions = {
-  size: 16,
+  size: 24,
   swept: 0,
   checkReuse: 8,
   keepCurrent: 12,
+  silent: 16,
+  reserved: 20,
 } as const;
 
 /** struct spec_table: offsets in bytes. */

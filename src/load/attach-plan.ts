@@ -229,7 +229,12 @@ export function specTable(specs: ReadonlyMap<bigint, bigint>): Buffer | undefine
   for (let attempt = 1; attempt <= MAX_FACTORS; attempt++) {
     const factor = (Math.imul(attempt, 0x9e3779b1) | 1) >>> 0;
     const places = low.map((address) => Math.imul(address, factor) >>> TABLE_SHIFT);
-    if (!places.every((place) => taken[place] !== attempt && (taken[place] = attempt))) continue;
+    const isFree = (place: number) => {
+      const free = taken[place] !== attempt;
+      taken[place] = attempt;
+      return free;
+    };
+    if (!places.every(isFree)) continue;
     const table = Buffer.alloc(SpecTable.size);
     table.writeUInt32LE(factor, SpecTable.factor);
     for (const [i, address] of addresses.entries())

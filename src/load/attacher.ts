@@ -49,6 +49,8 @@ export class Attacher {
   readonly #objects = new Map<Backend, BpfObject>();
   readonly #multiFollows: boolean;
   readonly #links: Link[] = [];
+  /** Attached one by one, each of which the kernel takes down in a tenth of a second or so. */
+  readonly #slowLinks: Link[] = [];
   readonly #single: Partial<Record<Backend, (probe: PlannedProbe) => Attached>> = {
     fentry: (probe) => this.#fentry(probe),
     'kprobe-multi': (probe) => this.#multi(probe),
@@ -112,7 +114,8 @@ export class Attacher {
       const spec = probeSpec(probe, false);
       const how = this.#features.tracepointCookie ? { cookie: spec } : immediates(spec);
       const [program = ''] = programsOf('tracepoint', this.#features);
-      const result = this.#keep(this.#objectOf('tracepoint').attachRawTracepoint(program, name, how));
+      const result = this.#objectOf('tracepoint').attachRawTracepoint(program, name, how);
+      if (result.ok) this.#links.push(result.link);
       outcomes.push({
         probe,
         backend: result.ok ? 'tracepoint' : undefined,
@@ -124,17 +127,17 @@ export class Attacher {
     return outcomes;
   }
 
-  /** After this nothing produces records any more. */
-  async detach(): Promise<void> {
-    const breath = new Breath();
-    for (const link of this.#links.splice(0)) {
-      link.detach();
-      await breath.take();
-    }
+  /** After this nothing produces records any more, but for what is left in `slowLinks`. */
+  detach(): void {
+    for (const link of this.#links.splice(0)) link.detach();
+  }
+
+  get slowLinks(): readonly Link[] {
+    return this.#slowLinks;
   }
 
   #keep(result: AttachResult): AttachResult {
-    if (result.ok) this.#links.push(result.link);
+    if (result.ok) this.#slowLinks.push(result.link);
     return result;
   }
 

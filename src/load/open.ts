@@ -23,6 +23,7 @@ import {
 import { type ConfigInput, writeConfig } from './config-data.js';
 import { followsPackets } from '../modes.js';
 import { processSockets } from './owners.js';
+import { takeDown } from './take-down.js';
 import { hasSysAdmin, isOlder } from './preflight.js';
 
 /** What was lost, by cause; `produced` counts the records that were to be sent. */
@@ -143,6 +144,7 @@ export class AttachedPrograms {
   #swept = 0n;
   #life = true;
   #checkReuse = false;
+  #silent = false;
   #oneOf = 1;
 
   private constructor(object: BpfObject, objects: readonly BpfObject[], attacher: Attacher) {
@@ -242,6 +244,7 @@ export class AttachedPrograms {
     value.writeBigUInt64LE(this.#swept, LateOptions.swept);
     value.writeUInt32LE(this.#checkReuse ? 1 : 0, LateOptions.checkReuse);
     value.writeUInt32LE(this.tracepointsOnly && this.#life ? 1 : 0, LateOptions.keepCurrent);
+    value.writeUInt32LE(this.#silent ? 1 : 0, LateOptions.silent);
     this.#late.update(Buffer.alloc(4), value);
   }
 
@@ -340,7 +343,9 @@ export class AttachedPrograms {
 
   /** Ends the producing; what is in the ring buffer can still be read, and the counts are final. */
   async detach(): Promise<void> {
-    await this.#attacher.detach();
+    this.#attacher.detach();
+    this.#silent = this.#attacher.slowLinks.length > 0;
+    if (this.#silent) this.#writeLate();
     // a program that was running on another CPU still finishes: until nothing is produced any more
     for (let before = -1, now = this.counts().produced; now !== before; now = this.counts().produced) {
       before = now;
@@ -348,8 +353,14 @@ export class AttachedPrograms {
     }
   }
 
+  /** Ends everything; slow attachments silently later (`take-down.ts`). */
   close(): void {
-    for (const object of this.#objects) object.close();
+    const close = () => {
+      for (const object of this.#objects) object.close();
+    };
+    const { slowLinks } = this.#attacher;
+    if (slowLinks.length === 0) close();
+    else void takeDown(slowLinks).then(close);
   }
 }
 

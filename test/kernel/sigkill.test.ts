@@ -24,7 +24,7 @@ function existingIds(kind: 'prog' | 'link'): Map<number, string> {
   return new Map(list.map(({ id, name }) => [id, name ?? '']));
 }
 
-it('SIGKILL leaves no program and no link behind', async () => {
+it.each(['SIGKILL', 'SIGINT'] as const)('%s leaves no program and no link behind', async (signal) => {
   await withTopology(async (net) => {
     const cli = await new Cli(['--json', '--addr', net.nets.join(','), '-t', PROBES]).ready();
     const programs = [...new Set(heldIds(cli.process.pid!, 'prog_id'))];
@@ -32,7 +32,7 @@ it('SIGKILL leaves no program and no link behind', async () => {
     const before = existingIds('prog');
     expect(programs.length).toBeGreaterThan(0);
     expect(programs.map((id) => before.get(id))).toEqual(programs.map(() => expect.stringMatching(/^on_/)));
-    cli.process.kill('SIGKILL');
+    cli.process.kill(signal);
     await cli.ended;
     // probes are detached one by one after the process has gone
     const someLeft = () => {
