@@ -69,7 +69,7 @@ struct trace_config {
 	unsigned int latency_to_free; /* to the free itself, not to the last function before it */
 	unsigned int rate_limit; /* events a second; 0: any */
 	unsigned int sample_without; /* how many of the 2^32 hashes leave a packet out */
-	unsigned int sample_ring; /* bytes of the ring buffer, whose level decides too; 0: it does not */
+	unsigned int sample_adaptive; /* the level of the ring buffer decides too: see late_options.sample_level */
 	unsigned int min_srtt_us;
 	unsigned int min_rtt_us;
 	unsigned long long min_latency_ns;
@@ -91,14 +91,14 @@ struct late_options {
 	unsigned int check_reuse; /* not every free is probed: tell reused addresses by their contents */
 	unsigned int keep_current; /* remember the packet at hand, for READ_STATE and READ_ROUTE */
 	unsigned int silent; /* the run has ended, and not all is detached yet: no records any more */
-	unsigned int reserved;
+	unsigned int sample_level; /* bytes in the ring buffer from which on fewer packets are followed; 0: never */
 };
 
 /*
  * Specs of kprobe.multi by the address of the function: quicker than its cookie, which the kernel searches for among
  * all. `factor` is chosen so that no two functions meet; 0: ask for the cookie.
  */
-#define SPEC_TABLE_BITS 14
+#define SPEC_TABLE_BITS 13
 struct spec_table {
 	unsigned int factor;
 	unsigned int reserved;

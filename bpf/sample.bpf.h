@@ -16,30 +16,29 @@
 
 #define BPF_RB_AVAIL_DATA 0
 
-#define MAX_HALVINGS 12
-/* Some steps down, before what is left of the ring buffer is full; and slowly up, because the way up is a trial. */
-#define HALVE_AFTER_NS 4000000
-#define DOUBLE_AFTER_NS 500000000
-
-/*
- * While the ring buffer fills, the share of packets that are followed is halved again and again, and what is followed
- * has room to its end. CPUs that change it at once cost a step more or less.
- */
-struct sampling {
-	u64 halvings;
-	u64 changed_ns;
-};
-
-struct sampling sampling = {};
+/* One packet that stands for more says little of how many there were. */
+#define MAX_HALVINGS 8
 
 static __always_inline bool samples(void)
 {
-	return config.sample_ring || config.sample_without;
+	return config.sample_adaptive || config.sample_without;
 }
 
+/*
+ * How often the share of packets that are followed is halved: once from the level on, and once more with each eighth of it,
+ * so that what is followed has room to its end. Where as much comes as is read, the ring buffer stays as full as it is.
+ */
 static __always_inline u32 halvings(void)
 {
-	return config.sample_ring ? *(volatile u64 *)&sampling.halvings & 15 : 0;
+	u64 level = *(volatile u32 *)&late_options.sample_level, used, n;
+
+	if (!config.sample_adaptive || !level)
+		return 0;
+	used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	if (used < level)
+		return 0;
+	n = 1 + (used - level) * 8 / level;
+	return n < MAX_HALVINGS ? n : MAX_HALVINGS;
 }
 
 /* NAT changes ports; a segment in its queue has no IP id yet, and until it is sent its ack may grow. */
@@ -57,31 +56,23 @@ static __always_inline u32 sample_hash(const struct event_packet *pkt, u64 skb, 
 	return hash ^ hash >> 16;
 }
 
-static __always_inline bool is_sampled(const struct event_packet *pkt, u64 skb, bool is_new)
+/* For how many packets this one stands; 0: it is not followed. */
+static __always_inline u32 sample_weight(const struct event_packet *pkt, u64 skb, bool is_new)
 {
-	return !samples() || sample_hash(pkt, skb, is_new) <= ~config.sample_without >> halvings();
+	u32 n;
+
+	if (!samples())
+		return 1;
+	n = halvings();
+	return sample_hash(pkt, skb, is_new) <= ~config.sample_without >> n ? 1 << n : 0;
 }
 
-/* A packet is followed from here on, for so many that are like it. */
-static __always_inline void count_sampled(u64 now)
+static __always_inline void count_sampled(u32 weight)
 {
-	u64 used, since = now - *(volatile u64 *)&sampling.changed_ns;
-	u32 n = halvings();
-
 	if (!samples())
 		return;
 	add_count(LOSS_SAMPLED, 1);
-	add_count(LOSS_SAMPLED_OF, 1 << n);
-	if (!config.sample_ring)
-		return;
-	used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-	if (used > config.sample_ring / 2 && n < MAX_HALVINGS && since > HALVE_AFTER_NS) {
-		sampling.halvings = n + 1;
-		sampling.changed_ns = now;
-	} else if (used < config.sample_ring / 8 && n && since > DOUBLE_AFTER_NS) {
-		sampling.halvings = n - 1;
-		sampling.changed_ns = now;
-	}
+	add_count(LOSS_SAMPLED_OF, weight);
 }
 
 #endif

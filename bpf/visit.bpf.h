@@ -197,6 +197,7 @@ static __always_inline void handle_visit(struct call *call)
 	bool idle = !follows_packets() || nothing_tracked();
 	bool no_parse = flags & SPEC_NO_PARSE && !config.only_abnormal;
 	bool is_new = false; /* a segment that has no data yet */
+	u32 weight = 1;
 	struct tracked_skb *tracked_skb = NULL;
 	struct sight sight = {};
 	struct hit hit = {};
@@ -265,7 +266,8 @@ static __always_inline void handle_visit(struct call *call)
 	if (follows_packets() && !tracked_skb) {
 		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
 			return;
-		if (!is_sampled(&sight.pkt, sight.skb, is_new))
+		weight = sample_weight(&sight.pkt, sight.skb, is_new);
+		if (!weight)
 			return;
 		settle(&sight);
 	}
@@ -299,7 +301,7 @@ static __always_inline void handle_visit(struct call *call)
 		if (follows_packets() && !hit.trace_id)
 			return;
 		if (follows_packets())
-			count_sampled(hit.now);
+			count_sampled(weight);
 	}
 	if (config.mode == MODE_LATENCY) {
 		if (tracked_skb && ends_here(call->spec)) {

@@ -19,9 +19,9 @@ import { netnsInode, wantedNetns } from './load/netns.js';
 import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
-import { type Mode, watchesSockets } from './modes.js';
+import { followsPackets, type Mode, watchesSockets } from './modes.js';
 import { checkInterface, parseFilter, type TraceOptions } from './options.js';
-import { defaultSample, parseSample } from './sample.js';
+import { defaultSample, parseSample, SampleLevel } from './sample.js';
 import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
 import type { OutputRecord } from './types.js';
 
@@ -104,6 +104,7 @@ export class Run implements TraceRun<OutputRecord> {
   #queueFull = 0;
   #counted = 0;
   #nextRefresh = 0;
+  #sampleLevel: SampleLevel | undefined;
   #stopping = false;
   #ended = false;
   #failure: unknown;
@@ -130,6 +131,7 @@ export class Run implements TraceRun<OutputRecord> {
     const netns = wantedNetns(options.netns, options.netnsCurrent ?? false);
     checkInterface(filter, options.netns !== undefined);
     const generated = compileFilters(options);
+    const bufferBytes = options.bufferBytes ?? DEFAULT_BUFFER_BYTES;
     const sample = parseSample(options.sample ?? defaultSample(options));
     const warnings = requireTraceable({ force: options.force ?? false, btfPath: options.btfPath });
     const reading = this.#kernel ?? new KernelReading(options.btfPath);
@@ -157,11 +159,12 @@ export class Run implements TraceRun<OutputRecord> {
       minSrtt: Math.round((options.filterSrtt ?? 0) * 1000),
       minRtt: Math.round((options.filterMinrtt ?? 0) * 1000),
       btfPath: options.btfPath,
-      bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER_BYTES,
+      bufferBytes,
       backend: options.backend,
     });
     const kernel = await reading.whole;
     this.#programs = programs;
+    if (sample.adaptive && followsPackets(this.#mode)) this.#sampleLevel = new SampleLevel(bufferBytes);
     this.#decoder = new RecordDecoder(programs.plan.probes.length);
     this.#pipeline = this.#makePipeline(kernel, programs);
     const { counters = false, explain = false } = options;
@@ -260,11 +263,17 @@ export class Run implements TraceRun<OutputRecord> {
 
   #onBatch(batch: ArrayBuffer): void {
     const now = performance.now();
+    let oldest = 0;
     this.#decoder.decodeBatch(batch, (record) => {
       this.#delivered++;
+      oldest ||= record.time;
       if (record.netns) this.#endReport?.see(record.netns);
       if (this.#details.join(record)) this.#pipeline?.add(record, now);
     });
+    if (this.#sampleLevel && oldest > 0 && this.#programs) {
+      const level = this.#sampleLevel.follow((Number(process.hrtime.bigint()) - oldest) / 1e6, now);
+      if (level !== undefined) this.#programs.sampleLevel = level;
+    }
     this.#flush();
   }
 

@@ -29,3 +29,38 @@ export function parseSample(text: string): Sample {
     throw new UsageError(`the sample must be auto, off, or 1/N with N from 1 to ${MAX_ONE_OF}, not '${text}'`);
   return { oneOf, adaptive: false };
 }
+
+/** Records that wait longer in the ring buffer than this are too many: output lags, and so does the end after Ctrl-C. */
+const MAX_LAG_MS = 250;
+const LOW_LAG_MS = 50;
+/** Between two changes, for the first of which to have an effect. */
+const CHANGE_MS = 100;
+const LOWEST_LEVEL = 64 * 1024;
+
+/** What may be in the ring buffer before packets are left out, until it is known how fast they are read. */
+export function firstLevel(bufferBytes: number): number {
+  return bufferBytes / 8;
+}
+
+/** Follows how fast records are read. All times are milliseconds, levels are bytes in the ring buffer. */
+export class SampleLevel {
+  readonly #highest: number;
+  #level: number;
+  #next = 0;
+
+  constructor(bufferBytes: number) {
+    this.#highest = bufferBytes / 2;
+    this.#level = firstLevel(bufferBytes);
+  }
+
+  /** The level from now on, where it changes; `lag`: how long a record has waited that is read `now`. */
+  follow(lag: number, now: number): number | undefined {
+    if (now < this.#next) return undefined;
+    const before = this.#level;
+    if (lag > MAX_LAG_MS) this.#level = Math.max(before / 2, Math.min(LOWEST_LEVEL, this.#highest));
+    else if (lag < LOW_LAG_MS) this.#level = Math.min(before * 2, this.#highest);
+    if (this.#level === before) return undefined;
+    this.#next = now + CHANGE_MS;
+    return this.#level;
+  }
+}

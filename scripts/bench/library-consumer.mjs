@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 const [dist = '', ports = '', age] = process.argv.slice(2);
 /** @type {typeof import('../../src/index.js')} */
 const { trace } = await import(pathToFileURL(resolve(join(dist, 'index.js'))).href);
-const run = trace({ port: [ports], ...(age ? { ageMs: Number(age) } : {}) });
+const run = trace({ port: [ports], sample: 'off', ...(age ? { ageMs: Number(age) } : {}) });
 process.once('SIGINT', () => run.stop());
 await run.ready;
 console.log('begin trace...');

@@ -28,17 +28,38 @@ function onPath(command) {
     .find((path) => existsSync(path));
 }
 
+/** @type {Map<string, string[]>} */
+const everything = new Map();
+
+/**
+ * Options with which packets are not left out under load; older versions never leave any out.
+ * @param {string} cli
+ */
+function followAll(cli) {
+  let words = everything.get(cli);
+  if (!words) {
+    const { stdout } = spawnSync(process.execPath, [cli, '--help'], { encoding: 'utf8' });
+    words = stdout.includes('--sample') ? ['--sample', 'off'] : [];
+    everything.set(cli, words);
+  }
+  return words;
+}
+
 /**
  * This project's program.
  * @param {string} name
  * @param {string} cli path of dist/cli.js
  * @param {string[]} options
+ * @param {boolean} mayLeaveOut under load, as it does of itself
  * @returns {Tool}
  */
-export function nettrace(name, cli, options = []) {
+export function nettrace(name, cli, options = [], mayLeaveOut = false) {
   return {
     name,
-    words: (ports, file) => [process.execPath, cli, '-P', ports, '-o', file, ...options],
+    words: (ports, file) => {
+      const all = mayLeaveOut ? [] : followAll(cli);
+      return [process.execPath, cli, '-P', ports, '-o', file, ...all, ...options];
+    },
     ready: /begin trace\.\.\./,
     linePattern: /^\[\d/,
     lost: /^ *(\d+) {2}(?:events|packets|records|traces|return) /gm,

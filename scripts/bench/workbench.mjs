@@ -103,9 +103,9 @@ export class Workbench {
     return start(tool, flows === 1 ? String(this.#port) : `${this.#port}-${this.#port + flows - 1}`, this.folder);
   }
 
-  /** @param {string[]} [options] */
-  nettrace(options = []) {
-    return nettrace(['nettrace', ...options].join(' '), this.settings.cli, options);
+  /** @param {string[]} [options] @param {boolean} [mayLeaveOut] */
+  nettrace(options = [], mayLeaveOut = false) {
+    return nettrace(['nettrace', ...options].join(' '), this.settings.cli, options, mayLeaveOut);
   }
 
   close() {

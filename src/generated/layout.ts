@@ -226,7 +226,7 @@ export const TraceConfig = {
   latencyToFree: 1280,
   rateLimit: 1284,
   sampleWithout: 1288,
-  sampleRing: 1292,
+  sampleAdaptive: 1292,
   minSrttUs: 1296,
   minRttUs: 1300,
   minLatencyNs: 1304,
@@ -270,12 +270,12 @@ export const LateOptions = {
   checkReuse: 8,
   keepCurrent: 12,
   silent: 16,
-  reserved: 20,
+  sampleLevel: 20,
 } as const;
 
 /** struct spec_table: offsets in bytes. */
 export const SpecTable = {
-  size: 131080,
+  size: 65544,
   factor: 0,
   reserved: 4,
   spec: 8,

@@ -53,7 +53,6 @@ export interface ConfigInput {
   /** Events a second; 0 for any. */
   rateLimit: number;
   sample: Sample;
-  bufferBytes: number;
   /** Microseconds. */
   minLatency: number;
   minSrtt: number;
@@ -132,7 +131,7 @@ export function writeConfig(bytes: Uint8Array, input: ConfigInput): void {
     [TraceConfig.latencyToFree, input.latencyFree],
     [TraceConfig.rateLimit, input.rateLimit],
     [TraceConfig.sampleWithout, 2 ** 32 - Math.floor(2 ** 32 / input.sample.oneOf)],
-    [TraceConfig.sampleRing, input.sample.adaptive ? input.bufferBytes : 0],
+    [TraceConfig.sampleAdaptive, input.sample.adaptive],
     [TraceConfig.minSrttUs, input.minSrtt],
     [TraceConfig.minRttUs, input.minRtt],
     [TraceConfig.wantMeta, input.wantMeta],

@@ -24,6 +24,7 @@ import { type ConfigInput, writeConfig } from './config-data.js';
 import { followsPackets } from '../modes.js';
 import { processSockets } from './owners.js';
 import { takeDown } from './take-down.js';
+import { firstLevel } from '../sample.js';
 import { hasSysAdmin, isOlder } from './preflight.js';
 
 /** What was lost, by cause; `produced` counts the records that were to be sent. */
@@ -56,6 +57,7 @@ export interface OpenInput extends Omit<ConfigInput, 'fixedModuleTypes' | 'multi
   wantTimers: boolean;
   /** BTF to use in place of the kernel's own. */
   btfPath: string | undefined;
+  bufferBytes: number;
   backend: Backend | undefined;
 }
 
@@ -145,6 +147,7 @@ export class AttachedPrograms {
   #life = true;
   #checkReuse = false;
   #silent = false;
+  #sampleLevel = 0;
   #oneOf = 1;
 
   private constructor(object: BpfObject, objects: readonly BpfObject[], attacher: Attacher) {
@@ -201,6 +204,7 @@ export class AttachedPrograms {
       const programs = new AttachedPrograms(object, objects, new Attacher(object, features, multiFollows, loadMore));
       programs.#life = input.mode === 'life';
       programs.#oneOf = input.sample.oneOf;
+      programs.#sampleLevel = input.sample.adaptive ? firstLevel(input.bufferBytes) : 0;
       if (input.mode === 'latency') programs.#firstPackets = object.map('first_packets');
       const inodes = object.map('inode_owners');
       for (const [inode, owner] of owners) inodes.update(u64Bytes(inode), owner);
@@ -245,7 +249,14 @@ export class AttachedPrograms {
     value.writeUInt32LE(this.#checkReuse ? 1 : 0, LateOptions.checkReuse);
     value.writeUInt32LE(this.tracepointsOnly && this.#life ? 1 : 0, LateOptions.keepCurrent);
     value.writeUInt32LE(this.#silent ? 1 : 0, LateOptions.silent);
+    value.writeUInt32LE(this.#sampleLevel, LateOptions.sampleLevel);
     this.#late.update(Buffer.alloc(4), value);
+  }
+
+  /** With this many bytes in the ring buffer fewer packets are followed. */
+  set sampleLevel(bytes: number) {
+    this.#sampleLevel = bytes;
+    this.#writeLate();
   }
 
   read(onBatch: (batch: ArrayBuffer) => void): RingBufferReader {

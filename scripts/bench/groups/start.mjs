@@ -24,9 +24,9 @@ const TRACED_MS = 200;
  */
 export async function start(bench, report) {
   const { runs, few } = bench.settings;
-  const versions = bench.versions.map(({ name, cli }) => nettrace(name, cli, ['-v']));
-  const all = bench.nettrace(['-v', '-t', 'all']);
-  const backends = BACKENDS.map((backend) => bench.nettrace(['-v', '--backend', backend]));
+  const versions = bench.versions.map(({ name, cli }) => nettrace(name, cli, ['-v'], true));
+  const all = bench.nettrace(['-v', '-t', 'all'], true);
+  const backends = BACKENDS.map((backend) => bench.nettrace(['-v', '--backend', backend], true));
   for (const tool of [...versions, all, ...backends].slice(0, few)) await repeat(bench, tool, 'idle', 2 * runs, report);
   for (const tool of [...versions, all].slice(0, few)) await repeat(bench, tool, 'load', runs, report);
 }

@@ -23,7 +23,6 @@ function config(options: TraceOptions, { room = 0, ...more }: Partial<ConfigInpu
     latencyFree: false,
     rateLimit: 0,
     sample: { oneOf: 1, adaptive: false },
-    bufferBytes: 65536,
     minLatency: 0,
     minSrtt: 0,
     minRtt: 0,
@@ -115,12 +114,12 @@ describe('the configuration', () => {
     expect(option(TraceConfig.hasFilter)).toBe(0);
   });
 
-  it('holds what is not sampled, of all hashes, and the ring buffer only where its level counts', () => {
+  it('holds what is not sampled, of all hashes, and whether the level of the ring buffer counts', () => {
     const sampled = (oneOf: number, adaptive: boolean) => {
       const { option } = config({}, { sample: { oneOf, adaptive } });
-      return [option(TraceConfig.sampleWithout), option(TraceConfig.sampleRing)];
+      return [option(TraceConfig.sampleWithout), option(TraceConfig.sampleAdaptive)];
     };
-    expect(sampled(1, true)).toEqual([0, 65536]);
+    expect(sampled(1, true)).toEqual([0, 1]);
     expect(sampled(1, false)).toEqual([0, 0]);
     expect(sampled(4, false)).toEqual([3 * 2 ** 30, 0]);
     expect(sampled(1_000_000, false)).toEqual([2 ** 32 - 4294, 0]);

@@ -4,7 +4,7 @@ import { SpecTable } from '../../../src/generated/layout.js';
 import { specTable } from '../../../src/load/attach-plan.js';
 
 const KERNEL_TEXT = 0xffff_ffff_8100_0000n;
-const BITS = 14;
+const BITS = Math.log2((SpecTable.size - SpecTable.spec) / 8);
 
 /** As multi_spec() in bpf/nettrace.bpf.c finds it. */
 function find(table: Buffer, address: bigint): bigint {
