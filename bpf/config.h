@@ -67,7 +67,7 @@ struct trace_config {
 	unsigned int want_hooks; /* functions that are registered at a netfilter hook */
 	unsigned int want_histogram; /* count latencies or round-trip times in place of reporting them */
 	unsigned int latency_to_free; /* to the free itself, not to the last function before it */
-	unsigned int rate_limit; /* events a second; 0: any */
+	unsigned int rate_limit; /* events, or new traces, a second; 0: any */
 	unsigned int sample_without; /* how many of the 2^32 hashes leave a packet out */
 	unsigned int sample_adaptive; /* the level of the ring buffer decides too: see late_options.sample_level */
 	unsigned int min_srtt_us;
@@ -90,7 +90,7 @@ struct late_options {
 	unsigned long long swept; /* skbs that user space took from the table because their trace was too old */
 	unsigned int check_reuse; /* not every free is probed: tell reused addresses by their contents */
 	unsigned int keep_current; /* remember the packet at hand, for READ_STATE and READ_ROUTE */
-	unsigned int silent; /* the run has ended, and not all is detached yet: no records any more */
+	unsigned int silent; /* the run has ended, and not all is detached yet: do nothing any more */
 	unsigned int sample_level; /* bytes in the ring buffer from which on fewer packets are followed; 0: never */
 };
 
@@ -99,10 +99,14 @@ struct late_options {
  * all. `factor` is chosen so that no two functions meet; 0: ask for the cookie.
  */
 #define SPEC_TABLE_BITS 13
+struct spec_entry {
+	unsigned long long address;
+	unsigned long long spec;
+};
 struct spec_table {
 	unsigned int factor;
 	unsigned int reserved;
-	unsigned long long spec[1 << SPEC_TABLE_BITS]; /* at (address * factor mod 2^32) >> (32 - SPEC_TABLE_BITS) */
+	struct spec_entry entry[1 << SPEC_TABLE_BITS]; /* at (address * factor mod 2^32) >> (32 - SPEC_TABLE_BITS) */
 };
 
 /*

@@ -109,8 +109,6 @@ static __always_inline struct event_head *begin_event(const struct hit *hit, u8 
 		size += sizeof(struct event_meta);
 	if (sections & SECTION_OPTIONS)
 		size += sizeof(struct event_options);
-	if (*(volatile u32 *)&late_options.silent)
-		return NULL;
 	count_loss(LOSS_NONE_PRODUCED);
 	head = bpf_ringbuf_reserve(&events, size, 0);
 	if (!head) {

@@ -140,12 +140,16 @@ struct spec_table spec_table SEC(".data.specs") = {};
 static __always_inline u64 multi_spec(void *ctx)
 {
 	u32 factor = *(volatile u32 *)&spec_table.factor;
-	u32 at;
 
-	if (!factor)
-		return bpf_get_attach_cookie(ctx);
-	at = (u32)bpf_get_func_ip(ctx) * factor >> (32 - SPEC_TABLE_BITS);
-	return *(volatile u64 *)&spec_table.spec[at & ((1 << SPEC_TABLE_BITS) - 1)];
+	if (factor) {
+		u64 address = bpf_get_func_ip(ctx);
+		u32 at = (u32)address * factor >> (32 - SPEC_TABLE_BITS);
+		volatile struct spec_entry *entry = &spec_table.entry[at & ((1 << SPEC_TABLE_BITS) - 1)];
+
+		if (entry->address == address)
+			return entry->spec;
+	}
+	return bpf_get_attach_cookie(ctx);
 }
 
 SEC("kprobe")

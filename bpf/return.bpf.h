@@ -53,6 +53,8 @@ static __always_inline void handle_return(u64 spec, u64 mark, u64 slack, u64 val
 	struct hit hit = {};
 	struct frame frame;
 
+	if (is_silent())
+		return;
 	if (spec_read(spec) == READ_OWN_RETURN) {
 		if (config.want_owner)
 			remember_owner(value);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which packets are followed, where not all are. The packet's own contents decide, so each function on its way decides
- * alike, and remembers nothing.
+ * alike, and remembers nothing. A tunnel's header is another packet's: it is decided on anew, and so are the segments that
+ * a packet is cut into.
  */
 #ifndef NETTRACE_SAMPLE_H
 #define NETTRACE_SAMPLE_H
@@ -41,14 +42,23 @@ static __always_inline u32 halvings(void)
 	return n < MAX_HALVINGS ? n : MAX_HALVINGS;
 }
 
-/* NAT changes ports; a segment in its queue has no IP id yet, and until it is sent its ack may grow. */
-static __always_inline u32 sample_hash(const struct event_packet *pkt, u64 skb, bool is_new)
+/*
+ * NAT changes ports; a segment in its queue has no IP id yet, and until it is sent its ack may grow. What TCP's numbers are
+ * for a segment, the IP id and the first bytes of data are for other packets, and the skb's address where both are 0.
+ */
+static __always_inline u32 sample_hash(const struct event_packet *pkt, const unsigned char *l4, u64 skb, bool is_new)
 {
 	u32 hash = pkt->seq;
 
-	if (pkt->l4_proto != IPPROTO_TCP)
-		hash = pkt->ip_id ? pkt->ip_id : (u32)(skb >> 8);
-	else if (!pkt->payload && !(pkt->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) && !is_new)
+	if (pkt->l4_proto != IPPROTO_TCP || !(pkt->seq | pkt->ack)) {
+		u32 data[2] = {};
+
+		if (pkt->l4_proto != IPPROTO_TCP && l4)
+			bpf_probe_read_kernel(data, sizeof(data), l4 + 8);
+		hash = pkt->ip_id ^ data[0] * 0x9e3779b1 ^ data[1] * 0x7feb352d;
+		if (!hash)
+			hash = skb >> 8;
+	} else if (!pkt->payload && !(pkt->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) && !is_new)
 		hash ^= pkt->ack * 0x9e3779b1; /* the acknowledgements of who only receives have one seq */
 	hash *= 0x85ebca6b;
 	hash ^= hash >> 13;
@@ -57,14 +67,14 @@ static __always_inline u32 sample_hash(const struct event_packet *pkt, u64 skb, 
 }
 
 /* For how many packets this one stands; 0: it is not followed. */
-static __always_inline u32 sample_weight(const struct event_packet *pkt, u64 skb, bool is_new)
+static __always_inline u32 sample_weight(const struct event_packet *pkt, const unsigned char *l4, u64 skb, bool is_new)
 {
 	u32 n;
 
 	if (!samples())
 		return 1;
 	n = halvings();
-	return sample_hash(pkt, skb, is_new) <= ~config.sample_without >> n ? 1 << n : 0;
+	return sample_hash(pkt, l4, skb, is_new) <= ~config.sample_without >> n ? 1 << n : 0;
 }
 
 static __always_inline void count_sampled(u32 weight)

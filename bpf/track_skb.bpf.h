@@ -21,7 +21,7 @@ struct tracked_skb {
 	u16 ip_id;
 	u8 l4_proto;
 	u8 tcp_flags; /* SYN and RST alone: segmentation changes others */
-	u32 ack; /* all that tells the refusals of two connections from each other: their seq and IP id are 0 */
+	u32 ack; /* where seq and IP id are 0: all that tells the refusals of two connections from each other */
 	/* MODE_LATENCY: where and when the packet was seen first and last */
 	u64 first_ns;
 	u64 last_ns;
@@ -62,6 +62,12 @@ struct {
 } losses SEC(".maps");
 
 struct late_options late_options SEC(".data.late") = {};
+
+/* The run has ended, and not all is detached yet. */
+static __always_inline bool is_silent(void)
+{
+	return *(volatile u32 *)&late_options.silent;
+}
 
 /* While the first equals the others' sum no skb is tracked, and a probe that is no entry is done after one comparison. */
 u64 tracked_in = 0;
@@ -149,7 +155,8 @@ static __always_inline bool is_other_packet(const struct tracked_skb *t, const s
 	if (t->l4_proto != pkt->l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */
 		return t->l4_proto == IPPROTO_TCP && !BPF_CORE_READ(skb, inner_network_header);
 	if (pkt->l4_proto == IPPROTO_TCP)
-		return ((t->seq ^ pkt->seq) | (t->ack ^ pkt->ack)) || t->tcp_flags != (pkt->tcp_flags & SYN_AND_RST) ||
+		return t->seq != pkt->seq || (!(t->seq | t->ip_id) && t->ack != pkt->ack) ||
+		       t->tcp_flags != (pkt->tcp_flags & SYN_AND_RST) ||
 		       (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);
 	return t->ports != ((u32)pkt->sport << 16 | pkt->dport) && (t->ip_id != pkt->ip_id || !pkt->ip_id);
 }

@@ -266,7 +266,7 @@ static __always_inline void handle_visit(struct call *call)
 	if (follows_packets() && !tracked_skb) {
 		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
 			return;
-		weight = sample_weight(&sight.pkt, sight.skb, is_new);
+		weight = sample_weight(&sight.pkt, sight.place.l4, sight.skb, is_new);
 		if (!weight)
 			return;
 		settle(&sight);
@@ -334,6 +334,8 @@ static __always_inline bool has_no_business(u64 spec)
 {
 	u32 read = spec_read(spec);
 
+	if (is_silent())
+		return true;
 	return follows_packets() && !(spec_flags(spec) & SPEC_ENTRY) && read < READ_OWN && read != READ_STATE &&
 	       read != READ_ROUTE && nothing_tracked();
 }

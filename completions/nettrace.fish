@@ -150,7 +150,7 @@ complete -c nettrace -n '__nettrace_is nettrace' -l min-latency -x -d 'packets t
 complete -c nettrace -n '__nettrace_is nettrace' -l hooks -d 'functions that are registered at each netfilter hook'
 complete -c nettrace -n '__nettrace_is nettrace' -l counters -d 'at the end: counters that moved, by which packets; sockets left'
 complete -c nettrace -n '__nettrace_is nettrace' -l backend -x -a 'kprobe-multi kprobe fentry tracepoint' -d 'attach in this way only: kprobe-multi, kprobe, fentry, tracepoint'
-complete -c nettrace -n '__nettrace_is nettrace' -l rate-limit -x -d 'at most so many events a second'
+complete -c nettrace -n '__nettrace_is nettrace' -l rate-limit -x -d 'at most so many events, or new packets, a second'
 complete -c nettrace -n '__nettrace_is nettrace' -l sample -x -d '1/N: follow one of N packets; off: all; auto: fewer under overload'
 complete -c nettrace -n '__nettrace_is nettrace' -l buffer -x -d 'ring buffer, a power of two from 4096 to 2^30 (default: 8388608)'
 complete -c nettrace -n '__nettrace_is nettrace' -l btf-path -r -F -d 'BTF of the running kernel, where the kernel does not give it'

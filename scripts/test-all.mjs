@@ -219,6 +219,12 @@ async function runInMachine(series) {
     const skipped = [{ name: 'all suites', reason: fetched.last.at(-1) ?? 'the mirror does not give this kernel' }];
     return [{ name: `Linux ${series}`, seconds: fetched.seconds, report: { passed: 0, failed: [], skipped } }];
   }
+  if (fetched.code !== 0) {
+    const failed = [
+      { name: 'all suites', reason: ['no kernel', ...fetched.last.map((line) => `    ${line}`)].join('\n') },
+    ];
+    return [{ name: `Linux ${series}`, seconds: fetched.seconds, report: { passed: 0, failed, skipped: [] } }];
+  }
   const folder = join(reports, `linux-${series}`);
   mkdirSync(folder, { recursive: true });
   /** @type {MachineSuite[]} */

@@ -4,7 +4,7 @@ import { parseTcpFlags } from './decode/names.js';
 import { UsageError } from './errors.js';
 import { BACKENDS, type Backend } from './load/backend-names.js';
 import { checkMode, type Mode } from './modes.js';
-import { parseSample } from './sample.js';
+import { checkSample } from './sample.js';
 
 /** An address with its prefix length in bits. */
 export interface Net {
@@ -77,7 +77,7 @@ export interface TraceOptions {
   counters?: boolean;
   /** Report frees through kfree_skb that are no loss too (mode `drop` and `monitor`). */
   dropAll?: boolean;
-  /** At most so many events a second. */
+  /** At most so many events, or new traces, a second. */
   rateLimit?: number;
   /**
    * Which packets are followed, where they are followed at all: `1/N`, about one of N, and of these everything; `auto`
@@ -201,7 +201,7 @@ export function parseFilter(options: TraceOptions): Filter {
   }
   checkMode(options.mode ?? 'life', options);
   checkBuffer(options.bufferBytes);
-  if (options.sample !== undefined) parseSample(options.sample);
+  if (options.sample !== undefined) checkSample(options.sample, options);
   const filter: Filter = {
     saddr: nets(options.saddr, 'source address'),
     daddr: nets(options.daddr, 'destination address'),

@@ -10,14 +10,21 @@ export interface Sample {
   adaptive: boolean;
 }
 
-/** Counters and connections draw conclusions from packets that are not there. */
-export function defaultSample({
-  counters = false,
-  explain = false,
-}: {
+/** What draws conclusions from packets that are not there. */
+interface Conclusions {
   counters?: boolean;
   explain?: boolean;
-}): string {
+}
+
+/** Throws UsageError for what parseSample() refuses, and for a sample where all packets are needed. */
+export function checkSample(text: string, { counters = false, explain = false }: Conclusions): void {
+  const { oneOf, adaptive } = parseSample(text);
+  if (oneOf === 1 && !adaptive) return;
+  const needs = counters ? '--counters' : explain ? '--explain' : undefined;
+  if (needs) throw new UsageError(`--sample ${text} makes no sense with ${needs}, which needs all packets`);
+}
+
+export function defaultSample({ counters = false, explain = false }: Conclusions): string {
   return counters || explain ? 'off' : 'auto';
 }
 
@@ -57,7 +64,7 @@ export class SampleLevel {
   follow(lag: number, now: number): number | undefined {
     if (now < this.#next) return undefined;
     const before = this.#level;
-    if (lag > MAX_LAG_MS) this.#level = Math.max(before / 2, Math.min(LOWEST_LEVEL, this.#highest));
+    if (lag > MAX_LAG_MS) this.#level = Math.min(before, Math.max(before / 2, LOWEST_LEVEL));
     else if (lag < LOW_LAG_MS) this.#level = Math.min(before * 2, this.#highest);
     if (this.#level === before) return undefined;
     this.#next = now + CHANGE_MS;

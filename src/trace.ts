@@ -19,7 +19,7 @@ export interface TraceStatistics {
   orphans: number;
   /** Traces that the consumer did not fetch in time. */
   queueFull: number;
-  /** Events that `rateLimit` left out: no loss. */
+  /** Events, or new traces, that `rateLimit` left out: no loss. */
   rateLimited: number;
   /** Packets that are followed, and how many there were about that match; both 0 where all are (`sample: 'off'`). */
   sampled: number;

@@ -27,6 +27,7 @@ const STRUCTS = [
   'tracked_skb',
   'sock_owner',
   'late_options',
+  'spec_entry',
   'spec_table',
   'cpu_losses',
 ];

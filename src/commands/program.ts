@@ -62,7 +62,7 @@ function addRunOptions(program: Command): Command {
   return program
     .optionsGroup('How it runs:')
     .addOption(new Option('--backend <name>', 'attach in this way only').choices(BACKENDS))
-    .option('--rate-limit <n>', 'at most so many events a second', wholeNumber('--rate-limit'))
+    .option('--rate-limit <n>', 'at most so many events, or new packets, a second', wholeNumber('--rate-limit'))
     .option('--sample <which>', '1/N: follow one of N packets; off: all; auto: fewer under overload')
     .option(
       '--buffer <bytes>',

@@ -85,6 +85,7 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
   checkSettings(cases, settings);
   for (const { parameters = {} } of cases) parameterValues(parameters, settings);
   const stopping = new AbortController();
+  process.once('exit', handOver);
   const forgetSignals = stopOnSignals(() => stopping.abort(new Error('interrupted')));
   const writer = openWriter(options);
   const capture = pcap === undefined ? undefined : new CaptureFile(pcap);
@@ -110,7 +111,6 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
     return INTERRUPTED;
   } finally {
     forgetSignals();
-    process.once('exit', handOver);
     capture?.close();
     await writer.close();
   }

@@ -130,6 +130,7 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
     followsPackets(wanted.mode ?? 'life') ? { sample: defaultSample(wanted), ...wanted } : wanted,
     kernel,
   );
+  process.once('exit', handOver);
   const forgetSignals = stopOnSignals(() => run.stop());
   try {
     const report = await run.ready;
@@ -141,7 +142,6 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
   } finally {
     run.stop();
     forgetSignals();
-    process.once('exit', handOver);
   }
 }
 

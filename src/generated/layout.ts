@@ -273,12 +273,19 @@ export const LateOptions = {
   sampleLevel: 20,
 } as const;
 
+/** struct spec_entry: offsets in bytes. */
+export const SpecEntry = {
+  size: 16,
+  address: 0,
+  spec: 8,
+} as const;
+
 /** struct spec_table: offsets in bytes. */
 export const SpecTable = {
-  size: 65544,
+  size: 131080,
   factor: 0,
   reserved: 4,
-  spec: 8,
+  entry: 8,
 } as const;
 
 /** struct cpu_losses: offsets in bytes. */

@@ -1,5 +1,5 @@
 import type { BtfFunction, BtfParameter } from '#bpf-loader';
-import { ProbeRead as ReadNumber, SpecField, SpecFlag, SpecTable } from '../generated/layout.js';
+import { ProbeRead as ReadNumber, SpecField, SpecEntry, SpecFlag, SpecTable } from '../generated/layout.js';
 import type { Kernel } from './kernel.js';
 import { carriesSkb, type ProbeDefinition, type ProbeRead } from './probe-definition.js';
 
@@ -218,14 +218,15 @@ const READS: Readonly<Record<ProbeRead, number>> = {
 
 /** Factors that are tried; with a default set one of the first few does. */
 const MAX_FACTORS = 5000;
-const TABLE_SHIFT = 32 - Math.log2((SpecTable.size - SpecTable.spec) / 8);
+const TABLE_ENTRIES = (SpecTable.size - SpecTable.entry) / SpecEntry.size;
+const TABLE_SHIFT = 32 - Math.log2(TABLE_ENTRIES);
 
 /** struct spec_table for these specs by the address of their function; undefined where there is none. */
 export function specTable(specs: ReadonlyMap<bigint, bigint>): Buffer | undefined {
   const addresses = [...specs.keys()];
   if (addresses.includes(0n)) return undefined;
   const low = Uint32Array.from(addresses, (address) => Number(address & 0xffff_ffffn));
-  const taken = new Uint32Array((SpecTable.size - SpecTable.spec) / 8);
+  const taken = new Uint32Array(TABLE_ENTRIES);
   for (let attempt = 1; attempt <= MAX_FACTORS; attempt++) {
     const factor = (Math.imul(attempt, 0x9e3779b1) | 1) >>> 0;
     const places = low.map((address) => Math.imul(address, factor) >>> TABLE_SHIFT);
@@ -237,8 +238,11 @@ export function specTable(specs: ReadonlyMap<bigint, bigint>): Buffer | undefine
     if (!places.every(isFree)) continue;
     const table = Buffer.alloc(SpecTable.size);
     table.writeUInt32LE(factor, SpecTable.factor);
-    for (const [i, address] of addresses.entries())
-      table.writeBigUInt64LE(specs.get(address) ?? 0n, SpecTable.spec + 8 * (places[i] ?? 0));
+    for (const [i, address] of addresses.entries()) {
+      const entry = SpecTable.entry + SpecEntry.size * (places[i] ?? 0);
+      table.writeBigUInt64LE(address, entry + SpecEntry.address);
+      table.writeBigUInt64LE(specs.get(address) ?? 0n, entry + SpecEntry.spec);
+    }
     return table;
   }
   return undefined;

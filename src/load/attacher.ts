@@ -1,6 +1,8 @@
 import type { AttachResult, BpfObject, Link } from '#bpf-loader';
+import { SpecTable } from '../generated/layout.js';
 import { type PlannedProbe, probeSpec, specTable } from './attach-plan.js';
 import { onlyFollows } from './probe-definition.js';
+import { watchLink } from './take-down.js';
 import { type AttachOutcome, type Backend, type KernelFeatures, programsOf, usableBackends } from './backends.js';
 
 /** "nettrace" in ASCII: SPEC_MAGIC in bpf/config.h. */
@@ -137,7 +139,9 @@ export class Attacher {
   }
 
   #keep(result: AttachResult): AttachResult {
-    if (result.ok) this.#slowLinks.push(result.link);
+    if (!result.ok) return result;
+    this.#slowLinks.push(result.link);
+    watchLink(result.link);
     return result;
   }
 
@@ -248,6 +252,10 @@ export class Attacher {
     });
   }
 
+  #writeSpecs(table: Buffer): void {
+    this.#object.map('.data.specs').update(Buffer.alloc(4), table);
+  }
+
   /** Where addresses are hidden, or no table fits, the kernel side asks for cookies. */
   #placeSpecs(probes: readonly PlannedProbe[]): void {
     const specs = new Map<bigint, bigint>();
@@ -259,7 +267,7 @@ export class Attacher {
       }
     }
     const table = specTable(specs);
-    if (table) this.#object.map('.data.specs').update(Buffer.alloc(4), table);
+    if (table) this.#writeSpecs(table);
   }
 
   /**
@@ -286,6 +294,8 @@ export class Attacher {
       const result = attach(some);
       if (!result.ok) {
         for (const link of links) link.detach();
+        // one by one a return may be missing, which only the cookie knows
+        this.#writeSpecs(Buffer.alloc(SpecTable.size));
         return false;
       }
       links.push(result.link);

@@ -354,14 +354,20 @@ export class AttachedPrograms {
 
   /** Ends the producing; what is in the ring buffer can still be read, and the counts are final. */
   async detach(): Promise<void> {
-    this.#attacher.detach();
-    this.#silent = this.#attacher.slowLinks.length > 0;
-    if (this.#silent) this.#writeLate();
+    this.#detachOrSilence();
     // a program that was running on another CPU still finishes: until nothing is produced any more
     for (let before = -1, now = this.counts().produced; now !== before; now = this.counts().produced) {
       before = now;
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     }
+  }
+
+  #detachOrSilence(): void {
+    if (this.#attacher.slowLinks.length > 0 && !this.#silent) {
+      this.#silent = true;
+      this.#writeLate();
+    }
+    this.#attacher.detach();
   }
 
   /** Ends everything; slow attachments silently later (`take-down.ts`). */
@@ -370,6 +376,7 @@ export class AttachedPrograms {
       for (const object of this.#objects) object.close();
     };
     const { slowLinks } = this.#attacher;
+    this.#detachOrSilence();
     if (slowLinks.length === 0) close();
     else void takeDown(slowLinks).then(close);
   }

@@ -76,7 +76,7 @@ export class Summary {
     ];
     const { sampled, sampledOf } = statistics;
     if (sampledOf > sampled) {
-      const share = ((100 * sampled) / sampledOf).toPrecision(2);
+      const share = Number(((100 * sampled) / sampledOf).toPrecision(2));
       lines.push(`followed ${sampled} of about ${sampledOf} packets (${share} %)`);
     }
     const losses = lost.filter(([count]) => count > 0);

@@ -39,6 +39,9 @@ it.each(['SIGKILL', 'SIGINT'] as const)('%s leaves no program and no link behind
       const left = [existingIds('prog'), existingIds('link')];
       return [programs, links].some((ids, i) => ids.some((id) => left[i]!.has(id)));
     };
+    // one by one: this process ended before the kernel was done, because another one has them
+    const isSlow = programs.some((id) => /^on_(cookie|kprobe)/.test(before.get(id) ?? ''));
+    if (signal === 'SIGINT' && isSlow) expect(someLeft()).toBe(true);
     await until('all programs and links are gone', () => !someLeft(), 90);
   });
 });

@@ -45,6 +45,7 @@ describe('the level of the ring buffer from which on packets are left out', () =
 
   it('of a small buffer does not fall', () => {
     const level = new SampleLevel(4096);
+    expect(level.follow(400, 0)).toBeUndefined();
     expect(level.follow(10, 0)).toBe(1024);
     expect(level.follow(10, 100)).toBe(2048);
     expect(level.follow(400, 200)).toBeUndefined();

@@ -276,6 +276,8 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     { sample: '1/100' },
     [['--sample', '1/0'], "the sample must be auto, off, or 1/N with N from 1 to 1000000, not '1/0'"],
     [['--sample', '0.1'], "the sample must be auto, off, or 1/N with N from 1 to 1000000, not '0.1'"],
+    [['--counters', '--sample', '1/2'], '--sample 1/2 makes no sense with --counters, which needs all packets'],
+    [['--explain', '--sample', 'auto'], '--sample auto makes no sense with --explain, which needs all packets'],
     [['--drop', '--sample', 'off'], '--sample makes no sense with --drop: it does not follow packets'],
   ),
   '--buffer': {

@@ -1,16 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SpecTable } from '../../../src/generated/layout.js';
+import { SpecEntry, SpecTable } from '../../../src/generated/layout.js';
 import { specTable } from '../../../src/load/attach-plan.js';
 
 const KERNEL_TEXT = 0xffff_ffff_8100_0000n;
-const BITS = Math.log2((SpecTable.size - SpecTable.spec) / 8);
+const BITS = Math.log2((SpecTable.size - SpecTable.entry) / SpecEntry.size);
 
 /** As multi_spec() in bpf/nettrace.bpf.c finds it. */
 function find(table: Buffer, address: bigint): bigint {
   const factor = BigInt(table.readUInt32LE(SpecTable.factor));
   const place = (((address & 0xffff_ffffn) * factor) & 0xffff_ffffn) >> BigInt(32 - BITS);
-  return table.readBigUInt64LE(SpecTable.spec + 8 * Number(place));
+  const entry = SpecTable.entry + SpecEntry.size * Number(place);
+  expect(table.readBigUInt64LE(entry + SpecEntry.address)).toBe(address);
+  return table.readBigUInt64LE(entry + SpecEntry.spec);
 }
 
 const addresses = (count: number) =>

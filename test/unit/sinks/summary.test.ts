@@ -116,6 +116,7 @@ describe('the summary', () => {
     expect(lines(12, 12).join()).not.toContain('followed');
     expect(lines(123, 98_760)).toContain('followed 123 of about 98760 packets (0.12 %)');
     expect(lines(123, 98_760)).toContain('nothing lost');
+    expect(lines(999, 1000)).toContain('followed 999 of about 1000 packets (100 %)');
   });
 
   it.each([
