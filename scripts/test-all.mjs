@@ -90,7 +90,14 @@ const KERNEL = { folder: '.', options: ['--project', 'kernel'] };
  * Left out in machines: each of these tests starts the program anew, which costs seconds when it is emulated. There
  * modes.test.ts plays all modes at once, and repro.test.ts all cases.
  */
-const TOO_SLOW_IN_MACHINE = ['modes-*', 'repro-session', 'filter-differential', 'filter-metadata', 'filters'];
+const TOO_SLOW_IN_MACHINE = [
+  'modes-*',
+  'repro-session',
+  'filter-differential',
+  'filter-metadata',
+  'filters',
+  'port-filters',
+];
 /** The one machine that tries filter expressions, on devices that this one may lack: a start for each takes two minutes. */
 const EXPRESSIONS_ON = '6.12';
 
