@@ -37,6 +37,7 @@ function titleLines(title) {
 /** @param {string} title @param {number} height @param {string[]} body */
 const picture = (title, height, body) =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" style="max-width:100%;height:auto" font-family="sans-serif" font-size="${FONT}">
+<title>${escaped(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${titleLines(title)}
 ${body.join('\n')}
