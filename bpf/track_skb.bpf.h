@@ -22,7 +22,8 @@ struct tracked_skb {
 	u8 l4_proto;
 	u8 tcp_flags; /* SYN and RST alone: segmentation changes others */
 	u32 ack; /* where seq and IP id are 0: all that tells the refusals of two connections from each other */
-	/* MODE_LATENCY: where and when the packet was seen first and last */
+	/* where and when the packet was seen first and, with MODE_LATENCY, last */
+	u64 first_dev;
 	u64 first_ns;
 	u64 last_ns;
 	u32 first_probe;
@@ -146,10 +147,13 @@ static __always_inline void set_fingerprint(struct tracked_skb *t, const struct 
  * all frees are probed. NAT keeps the TCP numbers and the IP id; a tunnel changes the protocol.
  */
 static __always_inline bool is_other_packet(const struct tracked_skb *t, const struct event_packet *pkt,
-					    const struct sk_buff *skb)
+					    const struct sk_buff *skb, u32 probe)
 {
 	if (!t->l4_proto)
 		return false;
+	/* where it has begun: for datagrams of one flow, which may be alike in all that is compared here */
+	if (probe == t->first_probe && t->first_dev && t->first_dev == (u64)BPF_CORE_READ(skb, dev))
+		return true;
 	if (!pkt->l3_proto)
 		return true; /* no packet of IP or ARP at all: of a local socket, for example */
 	if (t->l4_proto != pkt->l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */

@@ -160,6 +160,7 @@ static __always_inline void begin_trace(const struct call *call, struct hit *hit
 	if (!ends_here(call->spec)) {
 		struct tracked_skb value = {
 			.trace_id = hit->trace_id,
+			.first_dev = (u64)hit->dev,
 			.first_ns = hit->now,
 			.last_ns = hit->now,
 			.first_probe = hit->probe,
@@ -179,6 +180,7 @@ struct sight {
 	struct event_packet pkt __attribute__((aligned(8)));
 	struct packet_place place;
 	u64 skb; /* its address, for fentry too a number: a function that is verified by itself takes no pointers */
+	u64 weight; /* see sample_weight() */
 };
 
 /*
@@ -197,7 +199,6 @@ static __always_inline void handle_visit(struct call *call)
 	bool idle = !follows_packets() || nothing_tracked();
 	bool no_parse = flags & SPEC_NO_PARSE && !config.only_abnormal;
 	bool is_new = false; /* a segment that has no data yet */
-	u32 weight = 1;
 	struct tracked_skb *tracked_skb = NULL;
 	struct sight sight = {};
 	struct hit hit = {};
@@ -254,7 +255,7 @@ static __always_inline void handle_visit(struct call *call)
 	hit.place = &sight.place;
 	hit.now = bpf_ktime_get_ns();
 	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT && !no_parse &&
-	    is_other_packet(tracked_skb, &sight.pkt, skb)) {
+	    is_other_packet(tracked_skb, &sight.pkt, skb, hit.probe)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;
@@ -266,9 +267,12 @@ static __always_inline void handle_visit(struct call *call)
 	if (follows_packets() && !tracked_skb) {
 		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
 			return;
-		weight = sample_weight(&sight.pkt, sight.place.l4, sight.skb, is_new);
-		if (!weight)
+		sight.weight = sample_weight(&sight.pkt, sight.place.l4, sight.skb, is_new);
+		if (!sight.weight) {
+			if (*(volatile u32 *)&late_options.keep_current)
+				set_current(0, call->skb, &sight.pkt);
 			return;
+		}
 		settle(&sight);
 	}
 	if ((!tracked_skb || config.want_meta) && read != READ_SOCKET_TRANSMIT && !no_parse) {
@@ -301,7 +305,7 @@ static __always_inline void handle_visit(struct call *call)
 		if (follows_packets() && !hit.trace_id)
 			return;
 		if (follows_packets())
-			count_sampled(weight);
+			count_sampled(sight.weight);
 	}
 	if (config.mode == MODE_LATENCY) {
 		if (tracked_skb && ends_here(call->spec)) {

@@ -240,7 +240,7 @@ export const TraceConfig = {
 
 /** struct tracked_skb: offsets in bytes. */
 export const TrackedSkb = {
-  size: 48,
+  size: 56,
   traceId: 0,
   seq: 8,
   ports: 12,
@@ -248,10 +248,11 @@ export const TrackedSkb = {
   l4Proto: 18,
   tcpFlags: 19,
   ack: 20,
-  firstNs: 24,
-  lastNs: 32,
-  firstProbe: 40,
-  lastProbe: 44,
+  firstDev: 24,
+  firstNs: 32,
+  lastNs: 40,
+  firstProbe: 48,
+  lastProbe: 52,
 } as const;
 
 /** struct sock_owner: offsets in bytes. */

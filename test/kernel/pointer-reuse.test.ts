@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type SkbTrace, trace } from '../../dist/index.js';
 import { showTrace } from '../support/kernel-match.js';
+import { record } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
 
 const EMULATED = process.env.NETTRACE_VM !== undefined;
@@ -59,4 +60,22 @@ it.each([
   // where nothing was lost, each connection has its own trace
   if (statistics.ringFull + statistics.queueFull + statistics.trackFull === 0) expect(openings.size).toBe(count);
   expect(traces).toBeGreaterThan(count);
+});
+
+it('datagrams of one flow, each received before the next: each has a trace of its own', async () => {
+  const agent = await net.agent('solo');
+  const address = `${net.v4}.9.1`;
+  const count = EMULATED ? 300 : 10_000;
+  const options = {
+    trace: ['life', 'link'],
+    addr: net.nets,
+    proto: 'udp' as const,
+    detail: false,
+    sample: 'off' as const,
+  };
+  const { traces, statistics } = await record(options, async () => {
+    await agent.ask('datagrams', { address, port: PORT, count });
+  });
+  expect(traces.filter(({ events }) => events.some(({ tuple }) => tuple)).map(showTrace)).toEqual([]);
+  if (statistics.ringFull + statistics.queueFull + statistics.trackFull === 0) expect(traces.length).toBe(count);
 });

@@ -116,6 +116,16 @@ def knock(ask):
                 raise OSError("somebody listens")
 
 
+def datagrams(ask):
+    """Datagrams from a socket to itself, each received before the next is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((ask["address"], ask["port"]))
+        sock.connect((ask["address"], ask["port"]))
+        for _ in range(ask["count"]):
+            sock.send(b"x")
+            sock.recv(1)
+
+
 def flood(ask):
     """Datagrams as fast as they go."""
     sock = sockets[ask["name"]]
@@ -129,7 +139,7 @@ def rename(ask):
         file.write(ask["comm"])
 
 
-DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, knock, flood, rename)}
+DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, knock, datagrams, flood, rename)}
 DO["socket"] = open_socket
 
 print(json.dumps({"ready": True}), flush=True)
