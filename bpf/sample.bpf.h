@@ -43,38 +43,32 @@ static __always_inline u32 halvings(void)
 }
 
 /*
- * NAT changes ports; a segment in its queue has no IP id yet, and until it is sent its ack may grow. What TCP's numbers are
- * for a segment, the IP id and the first bytes of data are for other packets, and the skb's address where both are 0.
+ * For how many packets this one stands; 0: it is not followed. NAT changes ports; a segment in its queue has no IP id yet,
+ * and until it is sent its ack may grow. What TCP's numbers are for a segment, the IP id and the first bytes of data are
+ * for other packets, and the skb's address where both are 0. Verified by itself, as is_other_packet() is. `has_data`: or will
+ * have some.
  */
-static __always_inline u32 sample_hash(const struct event_packet *pkt, const unsigned char *l4, u64 skb, bool is_new)
+__attribute__((noinline)) u64 sample_weight(u64 skb, u64 l4, u64 tcp, u64 other, u64 has_data)
 {
-	u32 hash = pkt->seq;
+	u32 hash = tcp >> 32, ack = tcp, n = halvings();
+	u8 l4_proto = other >> 8;
 
-	if (pkt->l4_proto != IPPROTO_TCP || !(pkt->seq | pkt->ack)) {
+	if (l4_proto != IPPROTO_TCP || !tcp) {
 		u32 data[2] = {};
 
-		if (pkt->l4_proto != IPPROTO_TCP && l4)
-			bpf_probe_read_kernel(data, sizeof(data), l4 + 8);
-		hash = pkt->ip_id ^ data[0] * 0x9e3779b1 ^ data[1] * 0x7feb352d;
+		if (l4_proto != IPPROTO_TCP && l4)
+			bpf_probe_read_kernel(data, sizeof(data), (const void *)(l4 + 8));
+		hash = (u16)(other >> 16) ^ data[0] * 0x9e3779b1 ^ data[1] * 0x7feb352d;
 		if (!hash)
 			hash = skb >> 8;
-	} else if (!pkt->payload && !(pkt->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) && !is_new)
-		hash ^= pkt->ack * 0x9e3779b1; /* the acknowledgements of who only receives have one seq */
+	} else if (!has_data && !(other & (TCP_FLAG_SYN | TCP_FLAG_FIN))) {
+		hash ^= ack * 0x9e3779b1; /* the acknowledgements of who only receives have one seq */
+	}
 	hash *= 0x85ebca6b;
 	hash ^= hash >> 13;
 	hash *= 0xc2b2ae35;
-	return hash ^ hash >> 16;
-}
-
-/* For how many packets this one stands; 0: it is not followed. */
-static __always_inline u32 sample_weight(const struct event_packet *pkt, const unsigned char *l4, u64 skb, bool is_new)
-{
-	u32 n;
-
-	if (!samples())
-		return 1;
-	n = halvings();
-	return sample_hash(pkt, l4, skb, is_new) <= ~config.sample_without >> n ? 1 << n : 0;
+	hash ^= hash >> 16;
+	return hash <= ~config.sample_without >> n ? 1 << n : 0;
 }
 
 static __always_inline void count_sampled(u32 weight)

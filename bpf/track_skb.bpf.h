@@ -142,27 +142,44 @@ static __always_inline void set_fingerprint(struct tracked_skb *t, const struct 
 	t->tcp_flags = pkt->tcp_flags & SYN_AND_RST;
 }
 
+/* What tells a packet from others, as the numbers that a function takes which is verified by itself. */
+static __always_inline u64 tcp_numbers(const struct event_packet *pkt)
+{
+	return (u64)pkt->seq << 32 | pkt->ack;
+}
+
+static __always_inline u64 other_numbers(const struct event_packet *pkt)
+{
+	return (u64)pkt->sport << 48 | (u64)pkt->dport << 32 | (u32)pkt->ip_id << 16 | (u32)pkt->l4_proto << 8 |
+	       pkt->tcp_flags;
+}
+
 /*
  * Are these the contents of another packet than the one that was tracked at this address? Asked only where not
- * all frees are probed. NAT keeps the TCP numbers and the IP id; a tunnel changes the protocol.
+ * all frees are probed. NAT keeps the TCP numbers and the IP id; a tunnel changes the protocol. Global, and with numbers
+ * only as arguments, as filter_programs_match() is: inlined, its ways were too many for the verifiers of 5.10 and 6.1.
  */
-static __always_inline bool is_other_packet(const struct tracked_skb *t, const struct event_packet *pkt,
-					    const struct sk_buff *skb, u32 probe)
+__attribute__((noinline)) u64 is_other_packet(u64 skb_address, u64 probe, u64 tcp, u64 other, u64 l3_proto)
 {
-	if (!t->l4_proto)
-		return false;
+	const struct sk_buff *skb = (const void *)skb_address;
+	const struct tracked_skb *t = find_tracked(skb_address);
+	u32 seq = tcp >> 32, ack = tcp, ports = other >> 32;
+	u16 ip_id = other >> 16;
+	u8 l4_proto = other >> 8;
+
+	if (!t || !t->l4_proto)
+		return 0;
 	/* where it has begun: for datagrams of one flow, which may be alike in all that is compared here */
 	if (probe == t->first_probe && t->first_dev && t->first_dev == (u64)BPF_CORE_READ(skb, dev))
-		return true;
-	if (!pkt->l3_proto)
-		return true; /* no packet of IP or ARP at all: of a local socket, for example */
-	if (t->l4_proto != pkt->l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */
+		return 1;
+	if (!l3_proto)
+		return 1; /* no packet of IP or ARP at all: of a local socket, for example */
+	if (t->l4_proto != l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */
 		return t->l4_proto == IPPROTO_TCP && !BPF_CORE_READ(skb, inner_network_header);
-	if (pkt->l4_proto == IPPROTO_TCP)
-		return t->seq != pkt->seq || (!(t->seq | t->ip_id) && t->ack != pkt->ack) ||
-		       t->tcp_flags != (pkt->tcp_flags & SYN_AND_RST) ||
-		       (t->ports != ((u32)pkt->sport << 16 | pkt->dport) && t->ip_id != pkt->ip_id);
-	return t->ports != ((u32)pkt->sport << 16 | pkt->dport) && (t->ip_id != pkt->ip_id || !pkt->ip_id);
+	if (l4_proto == IPPROTO_TCP)
+		return t->seq != seq || (!(t->seq | t->ip_id) && t->ack != ack) ||
+		       t->tcp_flags != (other & SYN_AND_RST) || (t->ports != ports && t->ip_id != ip_id);
+	return t->ports != ports && (t->ip_id != ip_id || !ip_id);
 }
 
 /* False where the table is full; that is counted. */

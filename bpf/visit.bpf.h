@@ -192,6 +192,21 @@ static __always_inline void settle(struct sight *sight)
 	bpf_probe_read_kernel(sight, sizeof(*sight), sight);
 }
 
+/* As settle(), for what is known of the hit itself: to the verifier they are numbers that may be anything. */
+static __always_inline void merge_ways(struct hit *hit)
+{
+	struct {
+		u64 dev;
+		u64 sk;
+		u64 flags;
+	} known = { .dev = (u64)hit->dev, .sk = (u64)hit->sk, .flags = hit->flags };
+
+	bpf_probe_read_kernel(&known, sizeof(known), &known);
+	hit->dev = (const void *)known.dev;
+	hit->sk = (const void *)known.sk;
+	hit->flags = known.flags;
+}
+
 static __always_inline void handle_visit(struct call *call)
 {
 	u32 flags = spec_flags(call->spec), read = spec_read(call->spec);
@@ -255,7 +270,8 @@ static __always_inline void handle_visit(struct call *call)
 	hit.place = &sight.place;
 	hit.now = bpf_ktime_get_ns();
 	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT && !no_parse &&
-	    is_other_packet(tracked_skb, &sight.pkt, skb, hit.probe)) {
+	    is_other_packet(call->skb, hit.probe, tcp_numbers(&sight.pkt), other_numbers(&sight.pkt),
+			    sight.pkt.l3_proto)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;
@@ -267,8 +283,10 @@ static __always_inline void handle_visit(struct call *call)
 	if (follows_packets() && !tracked_skb) {
 		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
 			return;
-		sight.weight = sample_weight(&sight.pkt, sight.place.l4, sight.skb, is_new);
-		if (!sight.weight) {
+		if (samples())
+			sight.weight = sample_weight(sight.skb, (u64)sight.place.l4, tcp_numbers(&sight.pkt),
+						     other_numbers(&sight.pkt), sight.pkt.payload | is_new);
+		if (samples() && !sight.weight) {
 			if (*(volatile u32 *)&late_options.keep_current)
 				set_current(0, call->skb, &sight.pkt);
 			return;
@@ -280,6 +298,7 @@ static __always_inline void handle_visit(struct call *call)
 		if (read != READ_FREE)
 			hit.dev = skb_device(skb);
 	}
+	merge_ways(&hit);
 	if (config.want_owner)
 		hit.owner = find_owner(hit.sk);
 	if (tracked_skb) {
