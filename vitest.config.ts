@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     // One file after the other: what one traces must not slow down or fill up another.
     fileParallelism: false,
+    // A process that has attached probes one by one ends when the kernel has taken down the last: tens of seconds, emulated.
+    teardownTimeout: 120_000,
     projects: [
       {
         test: {
