@@ -4,6 +4,8 @@
 #define NETTRACE_VISIT_H
 
 #include "kernel_types.h"
+#include "sample.bpf.h" /* its functions come before generated_filter(), which stays the last */
+
 #include "call.bpf.h"
 #include "compat.bpf.h"
 #include "config.h"
@@ -13,7 +15,6 @@
 #include "filter_skb.bpf.h"
 #include "owner.bpf.h"
 #include "parse_skb.bpf.h"
-#include "sample.bpf.h"
 #include "segment.bpf.h"
 #include "socket.bpf.h"
 #include "statistics.bpf.h"
