@@ -193,19 +193,13 @@ static __always_inline void settle(struct sight *sight)
 	bpf_probe_read_kernel(sight, sizeof(*sight), sight);
 }
 
-/* As settle(), for what is known of the hit itself: to the verifier they are numbers that may be anything. */
+/* As settle(), for the device: to the verifier it is a number that may be anything. More is too much for the stack. */
 static __always_inline void merge_ways(struct hit *hit)
 {
-	struct {
-		u64 dev;
-		u64 sk;
-		u64 flags;
-	} known = { .dev = (u64)hit->dev, .sk = (u64)hit->sk, .flags = hit->flags };
+	u64 dev = (u64)hit->dev;
 
-	bpf_probe_read_kernel(&known, sizeof(known), &known);
-	hit->dev = (const void *)known.dev;
-	hit->sk = (const void *)known.sk;
-	hit->flags = known.flags;
+	bpf_probe_read_kernel(&dev, sizeof(dev), &dev);
+	hit->dev = (const void *)dev;
 }
 
 static __always_inline void handle_visit(struct call *call)
