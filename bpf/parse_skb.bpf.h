@@ -26,6 +26,7 @@ struct packet_place {
 	const unsigned char *l4; /* NULL in later fragments */
 	const unsigned char *tcp_options;
 	u32 tcp_options_length;
+	u32 weight; /* see sample_weight(); here, because the stack is full */
 };
 
 static __always_inline void parse_tcp(const unsigned char *l4, u32 l4_length, struct event_packet *pkt,

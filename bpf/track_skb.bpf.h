@@ -21,9 +21,8 @@ struct tracked_skb {
 	u16 ip_id;
 	u8 l4_proto;
 	u8 tcp_flags; /* SYN and RST alone: segmentation changes others */
-	u32 ack; /* where seq and IP id are 0: all that tells the refusals of two connections from each other */
+	u32 ack; /* where seq and IP id are 0 all that tells refusals from each other; not TCP: the device, its address's low half */
 	/* where and when the packet was seen first and, with MODE_LATENCY, last */
-	u64 first_dev;
 	u64 first_ns;
 	u64 last_ns;
 	u32 first_probe;
@@ -170,7 +169,7 @@ __attribute__((noinline)) u64 is_other_packet(u64 skb_address, u64 probe, u64 tc
 	if (!t || !t->l4_proto)
 		return 0;
 	/* where it has begun: for datagrams of one flow, which may be alike in all that is compared here */
-	if (probe == t->first_probe && t->first_dev && t->first_dev == (u64)BPF_CORE_READ(skb, dev))
+	if (l4_proto != IPPROTO_TCP && probe == t->first_probe && t->ack && t->ack == (u32)(u64)BPF_CORE_READ(skb, dev))
 		return 1;
 	if (!l3_proto)
 		return 1; /* no packet of IP or ARP at all: of a local socket, for example */

@@ -161,7 +161,6 @@ static __always_inline void begin_trace(const struct call *call, struct hit *hit
 	if (!ends_here(call->spec)) {
 		struct tracked_skb value = {
 			.trace_id = hit->trace_id,
-			.first_dev = (u64)hit->dev,
 			.first_ns = hit->now,
 			.last_ns = hit->now,
 			.first_probe = hit->probe,
@@ -169,6 +168,8 @@ static __always_inline void begin_trace(const struct call *call, struct hit *hit
 		};
 
 		set_fingerprint(&value, hit->pkt);
+		if (hit->pkt->l4_proto != IPPROTO_TCP)
+			value.ack = (u64)hit->dev;
 		if (!track(skb, &value))
 			hit->trace_id = 0;
 		else if (config.mode == MODE_LATENCY && !config.want_histogram)
@@ -181,7 +182,6 @@ struct sight {
 	struct event_packet pkt __attribute__((aligned(8)));
 	struct packet_place place;
 	u64 skb; /* its address, for fentry too a number: a function that is verified by itself takes no pointers */
-	u64 weight; /* see sample_weight() */
 };
 
 /*
@@ -279,9 +279,9 @@ static __always_inline void handle_visit(struct call *call)
 		if (!sight.pkt.l3_proto || !packet_matches(&sight.pkt))
 			return;
 		if (samples())
-			sight.weight = sample_weight(sight.skb, (u64)sight.place.l4, tcp_numbers(&sight.pkt),
-						     other_numbers(&sight.pkt), sight.pkt.payload | is_new);
-		if (samples() && !sight.weight) {
+			sight.place.weight = sample_weight(sight.skb, (u64)sight.place.l4, tcp_numbers(&sight.pkt),
+							   other_numbers(&sight.pkt), sight.pkt.payload | is_new);
+		if (samples() && !sight.place.weight) {
 			if (*(volatile u32 *)&late_options.keep_current)
 				set_current(0, call->skb, &sight.pkt);
 			return;
@@ -319,7 +319,7 @@ static __always_inline void handle_visit(struct call *call)
 		if (follows_packets() && !hit.trace_id)
 			return;
 		if (follows_packets())
-			count_sampled(sight.weight);
+			count_sampled(sight.place.weight);
 	}
 	if (config.mode == MODE_LATENCY) {
 		if (tracked_skb && ends_here(call->spec)) {

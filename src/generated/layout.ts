@@ -240,7 +240,7 @@ export const TraceConfig = {
 
 /** struct tracked_skb: offsets in bytes. */
 export const TrackedSkb = {
-  size: 56,
+  size: 48,
   traceId: 0,
   seq: 8,
   ports: 12,
@@ -248,11 +248,10 @@ export const TrackedSkb = {
   l4Proto: 18,
   tcpFlags: 19,
   ack: 20,
-  firstDev: 24,
-  firstNs: 32,
-  lastNs: 40,
-  firstProbe: 48,
-  lastProbe: 52,
+  firstNs: 24,
+  lastNs: 32,
+  firstProbe: 40,
+  lastProbe: 44,
 } as const;
 
 /** struct sock_owner: offsets in bytes. */
