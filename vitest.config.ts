@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** What is built is JavaScript already: transforming it again took minutes of each run on an emulated machine. */
+const server = { deps: { external: [/\/dist\//, /\/native\//] } };
+
 // The addon's own suite is that of the package in native/.
 export default defineConfig({
   test: {
@@ -11,12 +14,14 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          server,
           include: ['test/unit/**/*.test.ts'],
         },
       },
       {
         test: {
           name: 'kernel',
+          server,
           include: ['test/kernel/**/*.test.ts'],
           // An emulated machine is 10 to 15 times slower than a real one.
           testTimeout: 120_000,

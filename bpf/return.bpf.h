@@ -53,13 +53,13 @@ static __always_inline void handle_return(u64 spec, u64 mark, u64 slack, u64 val
 	struct hit hit = {};
 	struct frame frame;
 
-	if (is_silent())
-		return;
 	if (spec_read(spec) == READ_OWN_RETURN) {
 		if (config.want_owner)
 			remember_owner(value);
 		return;
 	}
+	if (is_silent())
+		return;
 	if (!follows_packets() || no_calls() || !pop_frame(spec_probe(spec), mark, slack, &frame))
 		return;
 	hit.now = bpf_ktime_get_ns();

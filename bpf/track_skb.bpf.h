@@ -63,7 +63,7 @@ struct {
 
 struct late_options late_options SEC(".data.late") = {};
 
-/* The run has ended, and not all is detached yet. */
+/* Before and after the run: see late_options. */
 static __always_inline bool is_silent(void)
 {
 	return *(volatile u32 *)&late_options.silent;

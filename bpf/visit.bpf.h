@@ -352,7 +352,7 @@ static __always_inline bool has_no_business(u64 spec)
 {
 	u32 read = spec_read(spec);
 
-	if (is_silent())
+	if (read < READ_OWN && is_silent())
 		return true;
 	return follows_packets() && !(spec_flags(spec) & SPEC_ENTRY) && read < READ_OWN && read != READ_STATE &&
 	       read != READ_ROUTE && nothing_tracked();

@@ -6,8 +6,8 @@ _nettrace_probes='
     ipvlan xfrm conntrack ovs life tcp ip ipv6 ip6 link sched link-out link-in pkt packet pkt-in pkt-out neigh nf
     ip-route udp-in icmp-in icmp6 sock rtt bond ipsec esp ct openvswitch tcp_skb_entail __tcp_transmit_skb
     __tcp_retransmit_skb tcp_retransmit_skb tcp_v4_send_reset tcp_v6_send_reset tcp_send_reset __ip_queue_xmit
-    __ip_local_out ip_output ip_mc_output ip_finish_output ip_finish_output2 ip_do_fragment ip_fragment ip6_xmit
-    __ip6_local_out ip6_output ip6_finish_output ip6_finish_output2 ip6_fragment br_handle_frame
+    ip_send_skb __ip_local_out ip_output ip_mc_output ip_finish_output ip_finish_output2 ip_do_fragment ip_fragment
+    ip6_xmit ip6_send_skb __ip6_local_out ip6_output ip6_finish_output ip6_finish_output2 ip6_fragment br_handle_frame
     br_handle_frame_finish br_pass_frame_up br_forward __br_forward br_flood br_dev_xmit br_dev_queue_push_xmit
     br_nf_pre_routing br_nf_forward_ip sch_direct_xmit dev_qdisc_enqueue pfifo_enqueue pfifo_fast_enqueue
     fq_codel_enqueue fq_enqueue htb_enqueue tbf_enqueue netem_enqueue tcf_classify tcf_classify_ingress qdisc_enqueue
@@ -25,18 +25,18 @@ _nettrace_probes='
     tcp_v4_syn_recv_sock tcp_v6_syn_recv_sock cookie_v4_check cookie_v6_check tcp_add_backlog tcp_validate_incoming
     tcp_try_rmem_schedule tcp_rcv_state_process tcp_rcv_established inet_sock_set_state tcp_probe tcp_bad_csum tcp_ack
     tcp_queue_rcv tcp_data_queue tcp_data_queue_ofo tcp_reset tcp_timewait_state_process tcp_v4_inbound_md5_hash
-    udp_send_skb __udp4_lib_rcv udp_unicast_rcv_skb udp_queue_rcv_skb udp_queue_rcv_one_skb __udp6_lib_rcv
-    udpv6_queue_rcv_skb udpv6_queue_rcv_one_skb __udp_enqueue_schedule_skb sock_rcvqueue_full udp_fail_queue_rcv_skb
-    icmp_rcv icmp_echo icmp_reply icmp_unreach icmp_redirect ping_rcv __icmp_send icmp_send icmpv6_rcv
-    icmpv6_echo_reply ndisc_rcv icmp6_send skb_copy_datagram_iovec tcp_recv_skb skb_consume_udp __sock_queue_rcv_skb
-    inet_listen tcp_connect tcp_v4_destroy_sock tcp_destroy_sock tcp_close tcp_fin tcp_send_active_reset
-    tcp_receive_reset tcp_enter_recovery tcp_enter_loss tcp_enter_cwr tcp_cong_state_set tcp_rcv_space_adjust
-    tcp_rate_skb_delivered tcp_retransmit_timer tcp_write_timer_handler tcp_send_loss_probe tcp_send_probe0
-    tcp_retransmit_synack tcp_ack_update_rtt tcp_probe_rtt bond_handle_frame bond_start_xmit bond_dev_queue_xmit
-    bond_rcv_validate vlan_do_receive vlan_dev_hard_start_xmit vlan_skb_recv vxlan_xmit vxlan_xmit_one vxlan_rcv
-    udp_tunnel_xmit_skb iptunnel_xmit ipvlan_queue_xmit ipvlan_start_xmit ipvlan_handle_frame ipvlan_rcv_frame
-    ipvlan_xmit_mode_l3 ipvlan_process_outbound ipvlan_process_v4_outbound xfrm4_output xfrm6_output xfrm_output
-    xfrm_output2 xfrm_output_gso xfrm_output_resume xfrm_input xfrm4_transport_finish __xfrm_policy_check
+    udp_send_skb udp_v6_send_skb __udp4_lib_rcv udp_unicast_rcv_skb udp_queue_rcv_skb udp_queue_rcv_one_skb
+    __udp6_lib_rcv udpv6_queue_rcv_skb udpv6_queue_rcv_one_skb __udp_enqueue_schedule_skb sock_rcvqueue_full
+    udp_fail_queue_rcv_skb icmp_rcv icmp_echo icmp_reply icmp_unreach icmp_redirect ping_rcv __icmp_send icmp_send
+    icmpv6_rcv icmpv6_echo_reply ndisc_rcv icmp6_send skb_copy_datagram_iovec tcp_recv_skb skb_consume_udp
+    __sock_queue_rcv_skb inet_listen tcp_connect tcp_v4_destroy_sock tcp_destroy_sock tcp_close tcp_fin
+    tcp_send_active_reset tcp_receive_reset tcp_enter_recovery tcp_enter_loss tcp_enter_cwr tcp_cong_state_set
+    tcp_rcv_space_adjust tcp_rate_skb_delivered tcp_retransmit_timer tcp_write_timer_handler tcp_send_loss_probe
+    tcp_send_probe0 tcp_retransmit_synack tcp_ack_update_rtt tcp_probe_rtt bond_handle_frame bond_start_xmit
+    bond_dev_queue_xmit bond_rcv_validate vlan_do_receive vlan_dev_hard_start_xmit vlan_skb_recv vxlan_xmit
+    vxlan_xmit_one vxlan_rcv udp_tunnel_xmit_skb iptunnel_xmit ipvlan_queue_xmit ipvlan_start_xmit ipvlan_handle_frame
+    ipvlan_rcv_frame ipvlan_xmit_mode_l3 ipvlan_process_outbound ipvlan_process_v4_outbound xfrm4_output xfrm6_output
+    xfrm_output xfrm_output2 xfrm_output_gso xfrm_output_resume xfrm_input xfrm4_transport_finish __xfrm_policy_check
     nf_conntrack_in nf_conntrack_tcp_packet nf_conntrack_udp_packet nf_conntrack_icmp_packet __nf_conntrack_confirm
     nf_confirm resolve_normal_ct ovs_vport_receive ovs_dp_process_packet ovs_execute_actions ovs_vport_send
     ovs_dp_upcall skb_clone skb_copy __pskb_copy_fclone skb_copy_expand __skb_gso_segment kfree_skb consume_skb

@@ -7,19 +7,19 @@ function __nettrace_probes
         bonding vlan vxlan ipvlan xfrm conntrack ovs life tcp ip ipv6 ip6 link sched link-out link-in pkt packet \
         pkt-in pkt-out neigh nf ip-route udp-in icmp-in icmp6 sock rtt bond ipsec esp ct openvswitch tcp_skb_entail \
         __tcp_transmit_skb __tcp_retransmit_skb tcp_retransmit_skb tcp_v4_send_reset tcp_v6_send_reset tcp_send_reset \
-        __ip_queue_xmit __ip_local_out ip_output ip_mc_output ip_finish_output ip_finish_output2 ip_do_fragment \
-        ip_fragment ip6_xmit __ip6_local_out ip6_output ip6_finish_output ip6_finish_output2 ip6_fragment \
-        br_handle_frame br_handle_frame_finish br_pass_frame_up br_forward __br_forward br_flood br_dev_xmit \
-        br_dev_queue_push_xmit br_nf_pre_routing br_nf_forward_ip sch_direct_xmit dev_qdisc_enqueue pfifo_enqueue \
-        pfifo_fast_enqueue fq_codel_enqueue fq_enqueue htb_enqueue tbf_enqueue netem_enqueue tcf_classify \
-        tcf_classify_ingress qdisc_enqueue qdisc_dequeue __dev_queue_xmit net_dev_queue dev_hard_start_xmit \
-        net_dev_start_xmit net_dev_xmit skb_checksum_help dev_loopback_xmit napi_gro_receive_entry dev_gro_receive \
-        enqueue_to_backlog netif_rx __netif_receive_skb_core netif_receive_skb do_xdp_generic packet_rcv tpacket_rcv \
-        packet_rcv_spkt packet_rcv_fanout arp_rcv arp_process arp_xmit arp_error_report __neigh_event_send \
-        neigh_resolve_output neigh_timer_handler net_dev_xmit_timeout nf_hook_slow nft_do_chain nft_trace_notify \
-        ipt_do_table ip6t_do_table nf_send_unreach nf_send_unreach6 nf_send_reset nf_send_reset6 nf_nat_manip_pkt \
-        ip_rcv ip_rcv_core ip_rcv_finish ip_defrag ip_local_deliver ip_local_deliver_finish ip_forward \
-        ip_forward_finish ip_error __skb_checksum_complete ipv6_rcv ip6_rcv_core ip6_rcv_finish ip6_input \
+        __ip_queue_xmit ip_send_skb __ip_local_out ip_output ip_mc_output ip_finish_output ip_finish_output2 \
+        ip_do_fragment ip_fragment ip6_xmit ip6_send_skb __ip6_local_out ip6_output ip6_finish_output \
+        ip6_finish_output2 ip6_fragment br_handle_frame br_handle_frame_finish br_pass_frame_up br_forward \
+        __br_forward br_flood br_dev_xmit br_dev_queue_push_xmit br_nf_pre_routing br_nf_forward_ip sch_direct_xmit \
+        dev_qdisc_enqueue pfifo_enqueue pfifo_fast_enqueue fq_codel_enqueue fq_enqueue htb_enqueue tbf_enqueue \
+        netem_enqueue tcf_classify tcf_classify_ingress qdisc_enqueue qdisc_dequeue __dev_queue_xmit net_dev_queue \
+        dev_hard_start_xmit net_dev_start_xmit net_dev_xmit skb_checksum_help dev_loopback_xmit napi_gro_receive_entry \
+        dev_gro_receive enqueue_to_backlog netif_rx __netif_receive_skb_core netif_receive_skb do_xdp_generic \
+        packet_rcv tpacket_rcv packet_rcv_spkt packet_rcv_fanout arp_rcv arp_process arp_xmit arp_error_report \
+        __neigh_event_send neigh_resolve_output neigh_timer_handler net_dev_xmit_timeout nf_hook_slow nft_do_chain \
+        nft_trace_notify ipt_do_table ip6t_do_table nf_send_unreach nf_send_unreach6 nf_send_reset nf_send_reset6 \
+        nf_nat_manip_pkt ip_rcv ip_rcv_core ip_rcv_finish ip_defrag ip_local_deliver ip_local_deliver_finish \
+        ip_forward ip_forward_finish ip_error __skb_checksum_complete ipv6_rcv ip6_rcv_core ip6_rcv_finish ip6_input \
         ip6_input_finish ip6_protocol_deliver_rcu ip6_forward ip_route_input_slow fib_table_lookup fib_validate_source \
         ip6_route_input ip6_pkt_discard ip6_pkt_discard_out ip6_pkt_prohibit tcp_v4_rcv tcp_v6_rcv \
         __inet_lookup_listener inet6_lookup_listener tcp_filter tcp_v4_do_rcv tcp_v6_do_rcv tcp_check_req \
@@ -27,7 +27,7 @@ function __nettrace_probes
         tcp_v6_syn_recv_sock cookie_v4_check cookie_v6_check tcp_add_backlog tcp_validate_incoming \
         tcp_try_rmem_schedule tcp_rcv_state_process tcp_rcv_established inet_sock_set_state tcp_probe tcp_bad_csum \
         tcp_ack tcp_queue_rcv tcp_data_queue tcp_data_queue_ofo tcp_reset tcp_timewait_state_process \
-        tcp_v4_inbound_md5_hash udp_send_skb __udp4_lib_rcv udp_unicast_rcv_skb udp_queue_rcv_skb \
+        tcp_v4_inbound_md5_hash udp_send_skb udp_v6_send_skb __udp4_lib_rcv udp_unicast_rcv_skb udp_queue_rcv_skb \
         udp_queue_rcv_one_skb __udp6_lib_rcv udpv6_queue_rcv_skb udpv6_queue_rcv_one_skb __udp_enqueue_schedule_skb \
         sock_rcvqueue_full udp_fail_queue_rcv_skb icmp_rcv icmp_echo icmp_reply icmp_unreach icmp_redirect ping_rcv \
         __icmp_send icmp_send icmpv6_rcv icmpv6_echo_reply ndisc_rcv icmp6_send skb_copy_datagram_iovec tcp_recv_skb \

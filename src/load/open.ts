@@ -121,11 +121,9 @@ function load(object: BpfObject, programs: readonly string[]): void {
   }
 }
 
-/** Owners and identity first, entries last: no trace begins before all that could end or continue it is there. */
+/** Owners first: they are remembered while the rest is attached. */
 function attachOrder(probe: PlannedProbe): number {
-  if (tracksOwner(probe.definition)) return -1;
-  if (probe.definition.entry) return probe.definition.read === 'drop' ? 2 : 3;
-  return ['free', 'derive'].includes(probe.definition.read) ? 0 : 1;
+  return tracksOwner(probe.definition) ? 0 : 1;
 }
 
 /** The loaded and attached programs. Close it in any case. */
@@ -146,7 +144,8 @@ export class AttachedPrograms {
   #swept = 0n;
   #life = true;
   #checkReuse = false;
-  #silent = false;
+  /** Until all is attached: no trace begins before what could continue or end it is there. */
+  #silent = true;
   #sampleLevel = 0;
   #oneOf = 1;
 
@@ -229,18 +228,20 @@ export class AttachedPrograms {
   }
 
   async #attach(probes: readonly PlannedProbe[], backend: Backend | undefined): Promise<void> {
+    this.#writeLate();
     const ordered = [...probes].sort((a, b) => attachOrder(a) - attachOrder(b));
     const functions = ordered.filter((p) => !p.isTracepoint);
     const tracepoints = ordered.filter((p) => p.isTracepoint);
     this.outcomes.push(...(await this.#attacher.attachFunctions(functions, backend ? [backend] : BACKENDS)));
     const attached = new Set(this.outcomes.filter((o) => o.backend).map((o) => o.probe.definition.name));
     this.#checkReuse = !attached.has('__kfree_skb');
-    this.#writeLate();
     this.outcomes.push(...(await this.#attacher.attachTracepoints(tracepoints, attached)));
     // a backend that was asked for and that took nothing is a failure, though tracepoints would be there
     const forced = backend !== undefined && backend !== 'tracepoint' && functions.length > 0;
     if (!this.outcomes.some((o) => o.backend) || (forced && this.tracepointsOnly))
       throw nothingAttached(this.outcomes, backend);
+    this.#silent = false;
+    this.#writeLate();
   }
 
   #writeLate(): void {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NettraceError } from '../../dist/index.js';
+import { NettraceError, type TraceOptions } from '../../dist/index.js';
 import type { AgentSocket } from '../support/kernel-agent.js';
 import { expectOrderedSubset } from '../support/kernel-match.js';
 import { kernelFrom, type Recording, record } from '../support/kernel-recording.js';
@@ -59,5 +59,21 @@ describe.each(BACKENDS)('the backend $backend', ({ backend, here, probes }) => {
       syn,
       steps.map((func) => ({ func, skb: 'syn' })),
     );
+  });
+});
+
+/** What comes nearest to the limits of the older verifiers, which walk through a way again for each way that led to it. */
+describe.skipIf(EMULATED && kernelFrom(6, 12))('the programs', () => {
+  const nets = ['10.1.2.0/24', '10.2.0.0/16', '2001:db8::/32'];
+  it.each([
+    { what: 'two nets and large records', options: { addr: nets, detail: true } },
+    { what: 'an expression', options: { expression: 'tcp port 8000 and host 10.1.2.3', detail: true } },
+    { what: 'all kinds of filters', options: { expression: 'ip or ip6', addr: nets, proto: 'tcp', tcpFlags: ['S'] } },
+    { what: 'single events', options: { mode: 'basic', addr: nets, detail: true } },
+    { what: 'latencies', options: { mode: 'latency', addr: nets } },
+    { what: 'owners', options: { comm: 'nobody', addr: nets, detail: true } },
+  ] as const)('are taken by this kernel with $what', async ({ options }) => {
+    const { statistics } = await record({ ...options, trace: ['ip_rcv', 'kfree_skb'] } as TraceOptions, async () => {});
+    expect(statistics.malformed).toBe(0);
   });
 });

@@ -79,3 +79,23 @@ it('datagrams of one flow, each received before the next: each has a trace of it
   expect(traces.filter(({ events }) => events.some(({ tuple }) => tuple)).map(showTrace)).toEqual([]);
   if (statistics.ringFull + statistics.queueFull + statistics.trackFull === 0) expect(traces.length).toBe(count);
 });
+
+/** Another packet's tuple, or the place again where the first one began. */
+function isMixed({ events }: SkbTrace): boolean {
+  const [first] = events;
+  return events.some((e) => e !== first && (e.tuple || e.proto || (e.func === first?.func && e.skb === first.skb)));
+}
+
+it('a load that goes on while the probes are attached: no trace mixes two packets', async () => {
+  net.add('busy');
+  net.ip('busy', `address add ${net.v4}.8.1/24 dev lo`);
+  const agent = await net.agent('busy');
+  const load = agent.ask('unwanted', { address: `${net.v4}.8.1`, port: PORT, seconds: 100 }).catch(() => {});
+  const traces: SkbTrace[] = [];
+  const wanted = { addr: net.nets, proto: 'udp' as const, sample: 'off' as const, count: 50 };
+  for await (const one of trace({ ...PROBES, ...wanted })) traces.push(one);
+  agent.kill();
+  await load;
+  expect(traces).toHaveLength(50);
+  expect(traces.filter(isMixed).map(showTrace)).toEqual([]);
+});

@@ -78,7 +78,7 @@ describe(`--sample 1/${ONE_OF}`, () => {
 
 describe('--sample auto', () => {
   it('follows all while the reader keeps up', async () => {
-    const { traces, statistics } = await record(options({ proto: 'udp' }), () => flood(50));
+    const { traces, statistics } = await record(options({ proto: 'udp', ageMs: 60_000 }), () => flood(50));
     expect(statistics).toMatchObject({ sampled: 50, sampledOf: 50, ringFull: 0 });
     expect(traces.length).toBe(50);
   });

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 
 TIMEOUT = 30  # seconds that a socket may block: an emulated machine is slow
 sockets = {}
@@ -126,6 +127,17 @@ def datagrams(ask):
             sock.recv(1)
 
 
+def unwanted(ask):
+    """Datagrams and connections to a port that nobody has bound, for a time."""
+    address = (ask["address"], ask["port"])
+    end = time.monotonic() + ask["seconds"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        while time.monotonic() < end:
+            sock.sendto(b"x", address)
+            with socket.socket() as client:
+                client.connect_ex(address)
+
+
 def flood(ask):
     """Datagrams as fast as they go."""
     sock = sockets[ask["name"]]
@@ -139,7 +151,7 @@ def rename(ask):
         file.write(ask["comm"])
 
 
-DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, knock, datagrams, flood, rename)}
+DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, knock, datagrams, unwanted, flood, rename)}
 DO["socket"] = open_socket
 
 print(json.dumps({"ready": True}), flush=True)
