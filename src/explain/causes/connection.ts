@@ -71,7 +71,7 @@ export const CONNECTION_CAUSES: readonly ConnectionCause[] = [
   {
     id: 'retransmitting',
     outcome: 'open',
-    sentence: 'segments were sent again, and nothing that acknowledges them was seen',
+    sentence: 'segments were sent again, and neither they nor an ACK for them were seen to arrive',
     advice: 'look for the drop on the way, or is the peer gone?',
     values: ['net.ipv4.tcp_retries2', 'nstat:TcpRetransSegs'],
   },

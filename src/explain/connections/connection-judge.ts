@@ -2,13 +2,19 @@ import type { ConnectionOmission, ConnectionRecord, SkbTrace, Tuple } from '../.
 import { judgeConnection } from './judge-connection.js';
 import { endpointKey, factOf, isSyn, isSynAck, isTelling, pairsOf, type SegmentFact } from './segment-fact.js';
 
-/** Connections that are kept at once, and segments of each that tell something. */
+/**
+ * Connections that are kept at once, segments of each that tell something, and of each side the latest of the others:
+ * as ACK and sequence numbers only grow, these say how far it came.
+ */
 const MAX_CONNECTIONS = 10_000;
 const MAX_SEGMENTS = 128;
+const MAX_LATEST = 4;
 
 interface Conversation {
   tuple: Tuple;
   segments: SegmentFact[];
+  /** The latest that are not among them, by sender. */
+  latest: Map<string, SegmentFact[]>;
   /** Segments that were not kept: they tell of nothing but that data went through. */
   plain: number;
   delivered: boolean;
@@ -53,6 +59,7 @@ export class ConnectionJudge {
       conversation = {
         tuple: trace.tuple,
         segments: [],
+        latest: new Map(),
         plain: 0,
         delivered: false,
         incomplete: 0,
@@ -73,8 +80,13 @@ export class ConnectionJudge {
       conversation.segments.push(fact);
       return;
     }
-    conversation.plain++;
     if (fact.outcome === 'delivered') conversation.delivered = true;
+    const latest = conversation.latest.get(fact.from) ?? [];
+    conversation.latest.set(fact.from, latest);
+    latest.push(fact);
+    if (latest.length <= MAX_LATEST) return;
+    latest.sort((a, b) => a.t - b.t).shift();
+    conversation.plain++;
   }
 
   /** The verdicts, in the order in which the connections began; last, what was left out. */
@@ -87,8 +99,8 @@ export class ConnectionJudge {
 }
 
 /** A SYN with another sequence number begins another connection. */
-function partsOf({ segments, tuple }: Conversation): Part[] {
-  const sorted = [...segments].sort((a, b) => a.t - b.t);
+function partsOf({ segments, latest, tuple }: Conversation): Part[] {
+  const sorted = [...segments, ...[...latest.values()].flat()].sort((a, b) => a.t - b.t);
   const parts: Part[] = [{ segments: [], tuple, client: undefined }];
   let syn: SegmentFact | undefined;
   for (const segment of sorted) {

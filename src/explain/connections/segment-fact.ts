@@ -1,4 +1,5 @@
 import type { SkbTrace, Tuple } from '../../types.js';
+import { endOf } from '../verdict/numbers.js';
 
 /** What a connection remembers of one segment's trace. */
 export interface SegmentFact {
@@ -9,6 +10,7 @@ export interface SegmentFact {
   to: string;
   flags: string;
   seq: number;
+  ack: number;
   payload: number;
   outcome: SkbTrace['verdict']['outcome'];
   cause: string;
@@ -16,6 +18,8 @@ export interface SegmentFact {
   establishes: boolean;
   /** How often it was sent again. */
   retransmissions: number;
+  /** It only says that the segment was sent again: the tracepoint has the skb that waits for its ACK, what is sent is a clone. */
+  isNotice: boolean;
   complete: boolean;
 }
 
@@ -35,6 +39,7 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
   const { tuple, verdict } = trace;
   const tcp = trace.events.find((event) => event.tcp)?.tcp;
   if (trace.proto !== 'tcp' || !tuple || !tcp || !tuple.sport || !tuple.dport) return undefined;
+  const isNotice = trace.events.every(({ func }) => RETRANSMITS.has(func));
   return {
     t: trace.start,
     date: trace.date,
@@ -42,13 +47,15 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
     to: endpointKey(tuple.daddr, tuple.dport),
     flags: tcp.flags,
     seq: tcp.seq,
+    ack: tcp.ack,
     payload: tcp.payload,
     outcome: verdict.outcome,
     cause: verdict.cause,
     establishes: trace.events.some(
       ({ socket }) => socket?.newState === 'ESTABLISHED' && socket.state !== 'ESTABLISHED',
     ),
-    retransmissions: retransmissionsOf(trace),
+    retransmissions: isNotice ? trace.events.length : retransmissionsOf(trace),
+    isNotice,
     complete: trace.complete,
   };
 }
@@ -72,6 +79,11 @@ export function pairsOf(trace: SkbTrace): string[] {
 /** Does it tell more than that data went through? */
 export function isTelling({ flags, outcome, establishes, retransmissions }: SegmentFact): boolean {
   return /[SFR]/.test(flags) || establishes || retransmissions > 0 || (outcome !== 'delivered' && outcome !== 'sent');
+}
+
+/** Does it take sequence numbers, so that it is acknowledged, and sent again until it is? */
+export function isToBeAcknowledged(segment: SegmentFact): boolean {
+  return endOf(segment) !== segment.seq;
 }
 
 export function isSyn({ flags }: SegmentFact): boolean {

@@ -13,11 +13,13 @@ function segment(flags: string, from: string, more: Partial<SegmentFact> = {}): 
     to: from === CLIENT ? SERVER : CLIENT,
     flags,
     seq: 1,
+    ack: 0,
     payload: 0,
     outcome: 'delivered',
     cause: 'taken-by-socket',
     establishes: false,
     retransmissions: 0,
+    isNotice: false,
     complete: true,
     ...more,
   };

@@ -10,6 +10,14 @@ function retransmissions(...funcs: string[]): number | undefined {
   return factOf(skbTrace({ proto: 'tcp', tuple, events }))?.retransmissions;
 }
 
+describe('a trace of nothing but the tracepoint of retransmissions', () => {
+  it('is a notice, which counts each time', () => {
+    const events = ['tcp_retransmit_skb', 'tcp_retransmit_skb'].map((func) => traceEvent({ func, tcp }));
+    expect(factOf(skbTrace({ proto: 'tcp', tuple, events }))).toMatchObject({ isNotice: true, retransmissions: 2 });
+    expect(factOf(skbTrace({ proto: 'tcp', tuple, events: [traceEvent({ tcp })] }))?.isNotice).toBe(false);
+  });
+});
+
 describe('how often a segment was sent again', () => {
   it('is told by the function that does so, and by the tracepoint in its place', () => {
     expect(retransmissions('__tcp_transmit_skb', '__tcp_retransmit_skb', '__tcp_transmit_skb')).toBe(1);
