@@ -1,5 +1,6 @@
 import type { ConnectionOmission, ConnectionRecord, SkbTrace, Tuple } from '../../types.js';
 import { judgeConnection } from './judge-connection.js';
+import type { SocketStates } from './reading.js';
 import { endpointKey, factOf, isSyn, isSynAck, isTelling, pairsOf, type SegmentFact } from './segment-fact.js';
 
 /**
@@ -89,9 +90,12 @@ export class ConnectionJudge {
     conversation.plain++;
   }
 
-  /** The verdicts, in the order in which the connections began; last, what was left out. */
-  *end(): Generator<ConnectionRecord | ConnectionOmission, void, undefined> {
-    const records = this.#conversations.flatMap(recordsOf).sort((a, b) => a.start - b.start);
+  /**
+   * The verdicts, in the order in which the connections began; last, what was left out. `sockets`: as they were while packets
+   * were still seen, so that one that is gone and sent no FIN and no RST did not.
+   */
+  *end(sockets?: SocketStates): Generator<ConnectionRecord | ConnectionOmission, void, undefined> {
+    const records = this.#conversations.flatMap((one) => recordsOf(one, sockets)).sort((a, b) => a.start - b.start);
     yield* records;
     const last = this.#lastOmitted;
     if (last) yield { v: 1, type: 'connections-omitted', t: last.t, date: last.date, count: this.#omitted };
@@ -128,17 +132,17 @@ function orient(part: Part): void {
   part.tuple = turned;
 }
 
-function recordsOf(conversation: Conversation): ConnectionRecord[] {
+function recordsOf(conversation: Conversation, sockets: SocketStates | undefined): ConnectionRecord[] {
   const { plain, delivered, incomplete, first, last } = conversation;
   const parts = partsOf(conversation);
   return parts.map((part, i) => {
     // what was not kept is not known to belong to one of several
     const isOnly = parts.length === 1;
     const begin = (isOnly || i === 0 ? first : part.segments[0]) ?? first;
-    const { endedBy, ...judged } = judgeConnection(part, {
-      delivered: isOnly && delivered,
-      incomplete: isOnly ? incomplete : part.segments.filter(({ complete }) => !complete).length,
-    });
+    const lost = isOnly ? incomplete : part.segments.filter(({ complete }) => !complete).length;
+    // sockets that are there now are those of the last one
+    const facts = i === parts.length - 1 ? { ...part, sockets } : part;
+    const { endedBy, ...judged } = judgeConnection(facts, { delivered: isOnly && delivered, incomplete: lost });
     return {
       v: 1,
       type: 'connection',
@@ -148,7 +152,7 @@ function recordsOf(conversation: Conversation): ConnectionRecord[] {
       end: isOnly ? last : Math.max(begin.t, part.segments.at(-1)?.t ?? begin.t),
       date: begin.date,
       traces: part.segments.length + (i === 0 ? plain : 0),
-      incomplete: isOnly ? incomplete : part.segments.filter(({ complete }) => !complete).length,
+      incomplete: lost,
       ...judged,
       ...(endedBy ? { endedBy } : {}),
     };

@@ -2,15 +2,26 @@ import type { ConnectionRecord, ConnectionVerdict } from '../../types.js';
 import { connectionCause } from '../causes/index.js';
 import { adviceWithValues } from '../notes.js';
 import { difference, endOf } from '../verdict/numbers.js';
-import { type ConnectionFacts, type Judgement, Reading } from './reading.js';
+import { byKeepalive, byRetransmission, byVanishing } from './given-up.js';
+import { type ConnectionFacts, type Judgement, Reading, SIDES, type Side } from './reading.js';
 import { isRefusedReset } from './refused-reset.js';
 import { isSyn, isSynAck, isTelling, type SegmentFact } from './segment-fact.js';
 
 type Judged = Pick<ConnectionRecord, 'established' | 'synRetransmissions' | 'verdict'> & {
-  endedBy: 'client' | 'server' | undefined;
+  endedBy: Side | undefined;
 };
 
 const MAX_EVIDENCE = 12;
+/** Where one side ended it: what that did. */
+const ENDED_BY: Readonly<Record<string, string>> = {
+  'connection-reset': 'sent it',
+  'connection-reset-in-handshake': 'sent it',
+  'connection-closed': 'was the first',
+  'connection-half-closed': 'was the first',
+  'keepalive-timeout': 'gave it up',
+  'retransmission-timeout': 'gave it up',
+  'one-side-vanished': 'is gone',
+};
 
 /** What an RST did to it. */
 function byReset(reading: Reading): Judgement | undefined {
@@ -69,6 +80,8 @@ function byTraffic(reading: Reading, packets: { delivered: boolean }): Judgement
   const segment = reading.segments[repeated];
   if (segment && !reading.hasArrived(segment))
     return { cause: 'retransmitting', at: repeated, also: reading.sendings(segment) };
+  // nothing that was seen ended it
+  if (SIDES.some((side) => reading.socketOf(side) === 'CLOSE')) return { cause: 'connection-unclear', at: -1 };
   const isStanding = reading.serverStands >= 0 || reading.clientStands;
   if (isStanding) return { cause: 'connection-open', at: reading.serverStands };
   const synAck = reading.last(isSynAck);
@@ -98,25 +111,35 @@ function segmentText(reading: Reading, segment: SegmentFact): string {
 function evidenceOf(reading: Reading, also: readonly SegmentFact[]): string[] {
   const telling = reading.segments.filter((segment) => isTelling(segment) || also.includes(segment));
   const lines = telling.map((segment) => segmentText(reading, segment));
-  if (lines.length <= MAX_EVIDENCE) return lines;
   const half = MAX_EVIDENCE / 2;
-  return [...lines.slice(0, half), `${lines.length - MAX_EVIDENCE} more`, ...lines.slice(-half)];
+  if (lines.length > MAX_EVIDENCE)
+    lines.splice(half, lines.length - MAX_EVIDENCE, `${lines.length - MAX_EVIDENCE} more`);
+  return [...lines, ...SIDES.flatMap((side) => socketText(side, reading.socketOf(side)))];
+}
+
+function socketText(side: Side, state: string | undefined): string[] {
+  if (state === undefined) return [];
+  return [`at the end: the ${side} has ${state === 'CLOSE' ? 'no socket' : `a socket in ${state}`}`];
 }
 
 /** `delivered`: data of it, of which no more was kept, reached its receiver. */
 export function judgeConnection(facts: ConnectionFacts, packets: { delivered: boolean; incomplete: number }): Judged {
   const reading = new Reading(facts);
-  const {
-    cause: id,
-    at,
-    also = [],
-  } = byReset(reading) ?? byHandshake(reading) ?? byFin(reading) ?? byTraffic(reading, packets);
+  const judgement =
+    byKeepalive(reading) ??
+    byReset(reading) ??
+    byHandshake(reading) ??
+    byRetransmission(reading) ??
+    byFin(reading) ??
+    byVanishing(reading) ??
+    byTraffic(reading, packets);
+  const { cause: id, at, also = [] } = judgement;
   const cause = connectionCause(id);
   const decisive = reading.segments[at];
-  const isEnd = ['connection-reset', 'connection-reset-in-handshake', 'connection-closed', 'connection-half-closed'];
-  const endedBy = decisive && isEnd.includes(id) ? reading.sideOf(decisive) : undefined;
+  const did = ENDED_BY[id];
+  const endedBy = did && decisive ? reading.sideOf(decisive) : undefined;
   let text = cause.sentence;
-  if (endedBy) text += ` (the ${endedBy} ${id.includes('reset') ? 'sent it' : 'was the first'})`;
+  if (endedBy) text += ` (the ${endedBy} ${did})`;
   if (reading.synRetransmissions > 0) text += `; the SYN was sent ${reading.synRetransmissions + 1} times`;
   if (packets.incomplete > 0) text += '; events were lost, so there may be more to it';
   const verdict: ConnectionVerdict = {

@@ -1,14 +1,25 @@
 import { difference, endOf } from '../verdict/numbers.js';
 import { isSyn, isSynAck, isToBeAcknowledged, type SegmentFact } from './segment-fact.js';
 
+/** What is known of sockets at the end. */
+export interface SocketStates {
+  /**
+   * TCP state of the socket with these endpoints (as endpointKey() has them) in a network namespace, CLOSE where there is none;
+   * undefined where that is not known.
+   */
+  stateOf(netns: number, local: string, remote: string): string | undefined;
+}
+
 /** Of one connection, in the order of their times. */
 export interface ConnectionFacts {
   segments: readonly SegmentFact[];
   /** Endpoint that opened it; undefined where neither SYN nor SYN-ACK was seen. */
   client: string | undefined;
+  sockets?: SocketStates | undefined;
 }
 
 export type Side = 'client' | 'server';
+export const SIDES: readonly Side[] = ['client', 'server'];
 
 /** What a rule has found. */
 export interface Judgement {
@@ -24,10 +35,12 @@ export interface Judgement {
 export class Reading {
   readonly segments: readonly SegmentFact[];
   readonly client: string | undefined;
+  readonly #sockets: SocketStates | undefined;
 
-  constructor({ segments, client }: ConnectionFacts) {
+  constructor({ segments, client, sockets }: ConnectionFacts) {
     this.segments = segments;
     this.client = client;
+    this.#sockets = sockets;
   }
 
   sideOf({ from }: SegmentFact): Side | undefined {
@@ -73,6 +86,14 @@ export class Reading {
 
   get clientStands(): boolean {
     return this.segments.some((s) => s.establishes && isSynAck(s));
+  }
+
+  /** State at the end of a socket that was seen to be established: CLOSE where it is gone, undefined where that is not known. */
+  socketOf(side: Side): string | undefined {
+    const hasStood = side === 'client' ? this.clientStands : this.serverStands >= 0;
+    const own = this.segments.findLast((s) => s.netns !== undefined && this.sideOf(s) === side);
+    if (!hasStood || own?.netns === undefined) return undefined;
+    return this.#sockets?.stateOf(own.netns, own.from, own.to);
   }
 }
 

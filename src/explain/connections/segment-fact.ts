@@ -1,3 +1,4 @@
+import { goesOut } from '../../counters/match-rule.js';
 import type { SkbTrace, Tuple } from '../../types.js';
 import { endOf } from '../verdict/numbers.js';
 
@@ -8,6 +9,8 @@ export interface SegmentFact {
   /** Sender and receiver as the first event had them. */
   from: string;
   to: string;
+  /** Inode of the namespace that its sender is in; absent where it came in by an interface. */
+  netns?: number;
   flags: string;
   seq: number;
   ack: number;
@@ -39,12 +42,14 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
   const { tuple, verdict } = trace;
   const tcp = trace.events.find((event) => event.tcp)?.tcp;
   if (trace.proto !== 'tcp' || !tuple || !tcp || !tuple.sport || !tuple.dport) return undefined;
+  const netns = senderOf(trace);
   const isNotice = trace.events.every(({ func }) => RETRANSMITS.has(func));
   return {
     t: trace.start,
     date: trace.date,
     from: endpointKey(tuple.saddr, tuple.sport),
     to: endpointKey(tuple.daddr, tuple.dport),
+    ...(netns === undefined ? {} : { netns }),
     flags: tcp.flags,
     seq: tcp.seq,
     ack: tcp.ack,
@@ -58,6 +63,11 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
     isNotice,
     complete: trace.complete,
   };
+}
+
+function senderOf({ events }: SkbTrace): number | undefined {
+  const at = events.findIndex(({ netns }) => netns !== undefined);
+  return events.slice(0, at + 1).every(goesOut) ? events[at]?.netns : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { factOf } from '../../../src/explain/connections/segment-fact.js';
-import { skbTrace, traceEvent } from '../../support/traces.js';
+import { factOf } from '../../../../src/explain/connections/segment-fact.js';
+import { skbTrace, traceEvent } from '../../../support/traces.js';
 
 const tcp = { seq: 1, ack: 1, flags: 'AP', win: 1, payload: 100 };
 const tuple = { saddr: '10.0.0.1', daddr: '10.0.0.2', sport: 41000, dport: 8000 };
