@@ -8,7 +8,7 @@ export class ListedStates implements SocketStates {
   readonly #byNetns = new Map<number, Map<string, string>>();
 
   /** All sockets of a namespace: what is not among them is gone. */
-  add(netns: number, sockets: readonly InetSocket[]): void {
+  add(netns: number, sockets: readonly Pick<InetSocket, 'proto' | 'tuple' | 'state'>[]): void {
     const states = new Map<string, string>();
     for (const { proto, tuple, state } of sockets) {
       if (proto !== 'tcp') continue;
