@@ -14,6 +14,7 @@ const V6 = 8404;
 const CLIENT = '1.77';
 const SYN_PORT = 42001;
 const VANISHING = 8405;
+const STANDING = 8406;
 const TCP_REPAIR = 19;
 const SOL_TCP = 6;
 /** ss(8) has names of its own for some states. */
@@ -264,13 +265,13 @@ describe('nettrace --explain', () => {
   it('says at the end that one side of a connection has vanished, and that another one stands', async () => {
     const { net, client, server, address } = stage;
     const both = ['client', 'server'].map((host) => net.namespace(host)).join(',');
-    const cli = await new Cli(['--explain', '--json', '-P', String(VANISHING), '--netns', both]).ready();
-    const listener = await server.listen(address('1.2'), VANISHING);
-    for (const port of [42030, 42031]) {
-      const socket = await client.bound(address('1.1'), port);
-      await socket.call('connect', [address('1.2'), VANISHING]);
+    const cli = await new Cli(['--explain', '--json', '-P', `${VANISHING},${STANDING}`, '--netns', both]).ready();
+    for (const port of [VANISHING, STANDING]) {
+      const listener = await server.listen(address('1.2'), port);
+      const socket = await client.bound(address('1.1'), port + 40_000);
+      await socket.call('connect', [address('1.2'), port]);
       const accepted = await listener.accept();
-      if (port !== 42030) continue;
+      if (port !== VANISHING) continue;
       // a socket in repair ends without a word
       await accepted.call('setsockopt', SOL_TCP, TCP_REPAIR, 1);
       await accepted.close();
@@ -282,8 +283,8 @@ describe('nettrace --explain', () => {
       .filter(Boolean)
       .map((line) => JSON.parse(line));
     const causes = records.flatMap((record) =>
-      record.type === 'connection' ? [[record.tuple.sport, record.verdict.cause]] : [],
+      record.type === 'connection' ? [[record.tuple.dport, record.verdict.cause]] : [],
     );
-    expect(Object.fromEntries(causes)).toEqual({ 42030: 'one-side-vanished', 42031: 'connection-open' });
+    expect(Object.fromEntries(causes)).toEqual({ [VANISHING]: 'one-side-vanished', [STANDING]: 'connection-open' });
   });
 });

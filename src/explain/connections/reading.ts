@@ -1,13 +1,13 @@
 import { difference, endOf } from '../verdict/numbers.js';
-import { isSyn, isSynAck, isToBeAcknowledged, type SegmentFact } from './segment-fact.js';
+import { isSyn, isSynAck, isToBeAcknowledged, type SegmentFact, type Sender } from './segment-fact.js';
 
 /** What is known of sockets at the end. */
 export interface SocketStates {
   /**
-   * TCP state of the socket with these endpoints (as endpointKey() has them) in a network namespace, CLOSE where there is none;
-   * undefined where that is not known.
+   * TCP state of the sender's socket, by the endpoints that a segment had (as endpointKey() has them); CLOSE where there is
+   * none, undefined where that is not known.
    */
-  stateOf(netns: number, local: string, remote: string): string | undefined;
+  stateOf(sender: Sender, local: string, remote: string): string | undefined;
 }
 
 /** Of one connection, in the order of their times. */
@@ -91,9 +91,8 @@ export class Reading {
   /** State at the end of a socket that was seen to be established: CLOSE where it is gone, undefined where that is not known. */
   socketOf(side: Side): string | undefined {
     const hasStood = side === 'client' ? this.clientStands : this.serverStands >= 0;
-    const own = this.segments.findLast((s) => s.netns !== undefined && this.sideOf(s) === side);
-    if (!hasStood || own?.netns === undefined) return undefined;
-    return this.#sockets?.stateOf(own.netns, own.from, own.to);
+    const own = this.segments.findLast((s) => s.sender && this.sideOf(s) === side);
+    return hasStood && own?.sender ? this.#sockets?.stateOf(own.sender, own.from, own.to) : undefined;
   }
 }
 

@@ -9,8 +9,8 @@ export interface SegmentFact {
   /** Sender and receiver as the first event had them. */
   from: string;
   to: string;
-  /** Inode of the namespace that its sender is in; absent where it came in by an interface. */
-  netns?: number;
+  /** Absent where it came in by an interface. */
+  sender?: Sender;
   flags: string;
   seq: number;
   ack: number;
@@ -26,6 +26,15 @@ export interface SegmentFact {
   complete: boolean;
 }
 
+/** Who sent a segment from here. */
+export interface Sender {
+  /** Inode of its network namespace. */
+  netns: number;
+  /** The segment was seen before NAT, so its addresses and ports are the socket's. */
+  isBeforeNat: boolean;
+}
+
+const BEFORE_NAT = new Set(['tcp-out', 'ip-out', 'ipv6-out']);
 const RETRANSMITS = new Set(['__tcp_retransmit_skb', 'tcp_retransmit_skb']);
 
 export function endpointKey(address: string, port: number | undefined): string {
@@ -42,14 +51,14 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
   const { tuple, verdict } = trace;
   const tcp = trace.events.find((event) => event.tcp)?.tcp;
   if (trace.proto !== 'tcp' || !tuple || !tcp || !tuple.sport || !tuple.dport) return undefined;
-  const netns = senderOf(trace);
+  const sender = senderOf(trace);
   const isNotice = trace.events.every(({ func }) => RETRANSMITS.has(func));
   return {
     t: trace.start,
     date: trace.date,
     from: endpointKey(tuple.saddr, tuple.sport),
     to: endpointKey(tuple.daddr, tuple.dport),
-    ...(netns === undefined ? {} : { netns }),
+    ...(sender ? { sender } : {}),
     flags: tcp.flags,
     seq: tcp.seq,
     ack: tcp.ack,
@@ -65,9 +74,11 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
   };
 }
 
-function senderOf({ events }: SkbTrace): number | undefined {
+function senderOf({ events }: SkbTrace): Sender | undefined {
   const at = events.findIndex(({ netns }) => netns !== undefined);
-  return events.slice(0, at + 1).every(goesOut) ? events[at]?.netns : undefined;
+  const netns = events[at]?.netns;
+  if (netns === undefined || !events.slice(0, at + 1).every(goesOut)) return undefined;
+  return { netns, isBeforeNat: BEFORE_NAT.has(events[0]?.stage ?? '') };
 }
 
 /**

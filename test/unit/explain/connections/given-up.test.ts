@@ -10,7 +10,11 @@ const [CLIENT_NETNS, SERVER_NETNS] = [1, 2];
 const LOST = { outcome: 'dropped', cause: 'not-for-this-mac' } as const;
 
 function of(from: string, flags: string, t: number, more: Partial<SegmentFact> = {}): SegmentFact {
-  return segment(flags, from, { t, netns: from === CLIENT ? CLIENT_NETNS : SERVER_NETNS, ...more });
+  return segment(flags, from, {
+    t,
+    sender: { netns: from === CLIENT ? CLIENT_NETNS : SERVER_NETNS, isBeforeNat: true },
+    ...more,
+  });
 }
 
 const HANDSHAKE = [
