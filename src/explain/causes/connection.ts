@@ -47,6 +47,13 @@ export const CONNECTION_CAUSES: readonly ConnectionCause[] = [
     advice: 'is the server up, on this address and port? a firewall may refuse too: see the cause of the SYN',
   },
   {
+    id: 'next-hop-unreachable',
+    outcome: 'refused',
+    sentence:
+      'the next hop of the SYN answered neither ARP nor neighbour discovery, so that the kernel before it gave the SYN up',
+    advice: 'is the next hop up, and in this network? ip neigh show, and the VLAN and cable of the interface',
+  },
+  {
     id: 'syn-unanswered',
     outcome: 'timed-out',
     sentence: 'no answer came to the SYN, however often it was sent',

@@ -117,6 +117,12 @@ describe('a connection', () => {
       'refused',
       'connection-refused',
     ],
+    [
+      'whose next hop does not answer',
+      [['>', { flags: 'S', outcome: 'dropped', cause: 'neighbour-failed' }]],
+      'refused',
+      'next-hop-unreachable',
+    ],
     ['whose SYN gets no answer', [['>', { flags: 'S', again: 3 }]], 'timed-out', 'syn-unanswered'],
     [
       'whose SYN is dropped',

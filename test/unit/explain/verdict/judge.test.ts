@@ -286,6 +286,12 @@ describe('a loss', () => {
     expect(said([...events]).slice(0, 2)).toEqual([outcome, cause]);
   });
 
+  it('by TCP MD5 says which mismatch it was, where the reason does', () => {
+    const textOf = (reason?: string) => judge(skbTrace({ events: [drop('tcp_v4_rcv+0x1', reason)] })).text;
+    expect(textOf('TCP_MD5NOTFOUND')).toContain('a segment without TCP MD5 signature came');
+    expect(textOf('TCP_MD5FAILURE')).toContain('the TCP MD5 signature is wrong');
+  });
+
   it('by an unreachable route is told from a host that does not forward where the kernel would name that', () => {
     const events = [noted('ip_error', 'no-route'), at('ip_error', { ret: 113 }), drop('ip_error+0x1', 'NOT_SPECIFIED')];
     const facts = (namesNotForwarding: boolean) => ({
