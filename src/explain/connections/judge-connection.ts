@@ -60,9 +60,9 @@ function endsByFin(reading: Reading, after: number): boolean {
 }
 
 function byHandshake(reading: Reading): Judgement | undefined {
-  const given = reading.last((s) => isSyn(s) && s.cause === 'neighbour-failed');
-  if (given >= 0 && given === reading.last(isSyn) && reading.find(isSynAck) < 0)
-    return { cause: 'next-hop-unreachable', at: given };
+  const syn = reading.last((s) => isSyn(s) && !s.isNotice);
+  if (reading.segments[syn]?.cause === 'neighbour-failed' && reading.find(isSynAck) < 0)
+    return { cause: 'next-hop-unreachable', at: syn };
   const refusal = reading.last((s) => isSyn(s) && s.outcome === 'rejected' && s.cause !== 'syn-cookie-sent');
   if (refusal >= 0 && reading.find(isSynAck) < 0) return { cause: 'connection-refused', at: refusal };
   const overflow = reading.last((s) => !/[SR]/.test(s.flags) && s.cause === 'accept-queue-full');

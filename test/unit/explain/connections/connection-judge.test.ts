@@ -119,7 +119,10 @@ describe('a connection', () => {
     ],
     [
       'whose next hop does not answer',
-      [['>', { flags: 'S', outcome: 'dropped', cause: 'neighbour-failed' }]],
+      [
+        ['>', { flags: 'S', outcome: 'dropped', cause: 'neighbour-failed' }],
+        ['>', { flags: 'S', notice: 1 }],
+      ],
       'refused',
       'next-hop-unreachable',
     ],
