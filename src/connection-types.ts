@@ -3,8 +3,8 @@ import type { Tuple } from './types.js';
 
 /**
  * open: stands, or was not seen to end; closed: by FIN of both sides; reset: by RST; refused: the SYN was answered with a
- * refusal; timed-out: the handshake got no answer; stray: the client gave it up and the server keeps it; half-open: the
- * client believes in it, the server has none; unknown: what was seen does not tell.
+ * refusal; timed-out: the handshake got no answer, or a side gave up waiting for one later; stray: the client gave it up and
+ * the server keeps it; half-open: one side believes in it, the other has none; unknown: what was seen does not tell.
  */
 export type ConnectionOutcome =
   | 'open'
@@ -22,7 +22,7 @@ export interface ConnectionVerdict {
   cause: string;
   text: string;
   advice: string[];
-  /** Segments that say so, in the order in which they were seen. */
+  /** Segments that say so, in the order in which they were seen, and the sockets at the end where these are known. */
   evidence: string[];
 }
 
@@ -43,7 +43,7 @@ export interface ConnectionRecord {
   incomplete: number;
   /** The handshake was seen to establish the server's or the client's socket. */
   established: boolean;
-  /** Which side closed, or reset, it first, where that was seen. */
+  /** Which side closed or reset it first, gave it up, or lost its socket, where that was seen. */
   endedBy?: 'client' | 'server';
   /** SYNs that were sent again. */
   synRetransmissions: number;

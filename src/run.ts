@@ -2,6 +2,8 @@ import type { RingBufferReader } from '#bpf-loader';
 import { Assembler } from './assemble/assembler.js';
 import { DetailStash } from './assemble/detail-stash.js';
 import { type KernelRecord, RecordDecoder } from './decode/records.js';
+import { EndReport } from './end-report.js';
+import { NettraceError } from './errors.js';
 import { ConnectionJudge } from './explain/connections/connection-judge.js';
 import { EventBuilder } from './explain/event-builder.js';
 import { totalLatencyUs } from './explain/latency.js';
@@ -10,9 +12,7 @@ import { NetnsFiles } from './explain/netns-files.js';
 import { StatisticsBuilder } from './explain/statistics.js';
 import { TraceBuilder } from './explain/trace-builder.js';
 import { ValueReader } from './explain/values.js';
-import { NettraceError } from './errors.js';
 import { compileFilters } from './filter/compile-filters.js';
-import { EndReport } from './end-report.js';
 import { planProbes } from './load/attach-plan.js';
 import { type Kernel, KernelReading } from './load/kernel.js';
 import { netnsInode, wantedNetns } from './load/netns.js';
@@ -169,7 +169,7 @@ export class Run implements TraceRun<OutputRecord> {
     this.#pipeline = this.#makePipeline(kernel, programs);
     const { counters = false, explain = false } = options;
     if (counters || explain) {
-      this.#endReport = new EndReport({ counters, wanted: netns === 0 ? [] : [netns].flat() });
+      this.#endReport = new EndReport({ counters, states: explain, wanted: netns === 0 ? [] : [netns].flat() });
       await this.#endReport.begin();
     }
     this.#reader = programs.read((batch) => this.#onBatch(batch));
@@ -227,7 +227,9 @@ export class Run implements TraceRun<OutputRecord> {
       lost: (time) => assembler.markIncomplete(time),
       end: () => {
         assembler.end();
-        for (const record of connections?.end() ?? []) this.#push(record);
+        // where packets were left out, one of them may have ended a connection whose socket is gone
+        const sockets = this.#sawAll ? this.#endReport?.states : undefined;
+        for (const record of connections?.end(sockets) ?? []) this.#push(record);
       },
       isBusyIn: (namespaces, since) => assembler.isBusyIn(namespaces, since),
       closeIn: (namespaces) => assembler.closeIn(namespaces),
@@ -305,6 +307,11 @@ export class Run implements TraceRun<OutputRecord> {
     // who asked for 1/N knows; who asked for nothing iterates traces alone
     if (of > sampled && this.#options.sample === 'auto') this.#push(builder.sampling(sampled, of));
     this.#reportedCounts = now;
+  }
+
+  get #sawAll(): boolean {
+    const { rateLimited, sampled, sampledOf } = this.#lastCounts;
+    return this.#lost + this.#queueFull + rateLimited === 0 && sampled === sampledOf;
   }
 
   /** False where the consumer is too far behind; that is counted. */

@@ -1,10 +1,10 @@
-import { plainAddress } from '../decode/addresses.js';
 import { goesOut, namespacesOf } from '../counters/match-rule.js';
+import { plainAddress } from '../decode/addresses.js';
+import { isRefusedReset } from '../explain/connections/refused-reset.js';
 import type { InetSocket, Leftover, SkbTrace, Tuple } from '../types.js';
 
 /** Connections that are followed at once; the oldest go first. */
 const MAX_CONNECTIONS = 65_536;
-const REFUSED_RESET = 'paws-reject-in-handshake';
 
 type Part = 'syn' | 'synAck' | 'ack' | 'refusedReset';
 /** The first trace of each kind; traces do not finish in the order in which they began. */
@@ -23,7 +23,7 @@ function keyOf(netns: number, tuple: Tuple, isAnswer: boolean): string {
 /** What a segment is to the handshake of its connection; an ACK may be any, of which the first counts. */
 function partOf(flags: string, cause: string): Part | undefined {
   if (flags.includes('S')) return flags.includes('A') ? 'synAck' : 'syn';
-  if (flags.includes('R')) return cause === REFUSED_RESET ? 'refusedReset' : undefined;
+  if (flags.includes('R')) return isRefusedReset(flags, cause) ? 'refusedReset' : undefined;
   return flags.includes('A') ? 'ack' : undefined;
 }
 

@@ -93,7 +93,7 @@ export interface Leftover {
   syn?: string;
   synAck?: string;
   ack?: string;
-  /** The trace of an RST that PAWS refused in the handshake. */
+  /** The trace of an RST that was refused in the handshake, though its sequence number fits. */
   refusedReset?: string;
   /**
    * The client gave the connection up, its RST was refused, and the socket stays: established, and no socket that could be

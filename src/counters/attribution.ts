@@ -3,11 +3,10 @@ import type { CounterDefinition } from './counter-definition.js';
 import { ATTRIBUTED, type CounterScope, counterKind } from './counter-table.js';
 import { localView, namespacesOf } from './match-rule.js';
 import { RuleIndex, type RuleList } from './rule-index.js';
+import { type SentBefore, SentHistory } from './sent-history.js';
 
 const MAX_IDS = 8;
 const MAX_VERDICTS = 20;
-/** Segments from here that are remembered, to know one that is sent again. */
-const MAX_SENT = 65_536;
 /** Namespaces and interfaces that are counted for; a machine has fewer. */
 const MAX_PLACES = 4096;
 
@@ -69,7 +68,7 @@ export interface Readings {
 export class Attribution {
   readonly #readings: Readings;
   readonly #places = new Map<string, PlaceTallies>();
-  readonly #sent = new Map<string, true>();
+  readonly #sent = new SentHistory();
 
   constructor(readings: Readings) {
     this.#readings = readings;
@@ -77,18 +76,18 @@ export class Attribution {
 
   add(trace: SkbTrace): void {
     const namespaces = namespacesOf(trace);
-    const repeat = this.#isSentAgain(trace);
+    const before = this.#sent.add(trace);
     const { start, end } = this.#readings;
     for (const netns of new Set(namespaces)) {
       const since = netns === undefined ? undefined : this.#readings.since(netns);
       if (netns === undefined || since === undefined) continue;
       const bounds = { netns, since, until: this.#readings.until(netns) };
-      this.#addView('netns', `${netns}`, trace, namespaces, bounds, repeat);
+      this.#addView('netns', `${netns}`, trace, namespaces, bounds, before);
       const names = new Set(trace.events.flatMap((event, i) => (namespaces[i] === netns ? (event.ifname ?? []) : [])));
       for (const ifname of names)
-        this.#addView('link', `${netns} ${ifname}`, trace, namespaces, { ...bounds, ifname }, repeat);
+        this.#addView('link', `${netns} ${ifname}`, trace, namespaces, { ...bounds, ifname }, before);
     }
-    this.#addView('machine', '', trace, namespaces, { since: start, until: end }, repeat);
+    this.#addView('machine', '', trace, namespaces, { since: start, until: end }, before);
   }
 
   #addView(
@@ -97,9 +96,9 @@ export class Attribution {
     trace: SkbTrace,
     namespaces: readonly (number | undefined)[],
     bounds: Parameters<typeof localView>[2],
-    repeat: boolean,
+    before: SentBefore,
   ): void {
-    const view = localView(trace, namespaces, bounds, repeat);
+    const view = localView(trace, namespaces, bounds, before);
     if (!view) return;
     for (const { definition, by, instead } of RULES[scope].match(view)) {
       const tallies = this.#tallies(place, definition);
@@ -123,23 +122,6 @@ export class Attribution {
     return views;
   }
 
-  /** Was the same segment, by addresses, ports, sequence number and flags, sent by an earlier packet? */
-  #isSentAgain({ proto, tuple, events }: SkbTrace): boolean {
-    const [first] = events;
-    const tcp = events.find((event) => event.tcp)?.tcp;
-    // a bare ACK repeats its number as long as nothing is sent
-    if (proto !== 'tcp' || !tuple || !tcp || !first || (tcp.payload === 0 && !/[SF]/.test(tcp.flags))) return false;
-    const { saddr, sport, daddr, dport } = tuple;
-    const key = `${first.netns} ${saddr} ${sport} ${daddr} ${dport} ${tcp.seq} ${tcp.flags}`;
-    if (this.#sent.has(key)) return true;
-    if (this.#sent.size >= MAX_SENT) {
-      const [oldest] = this.#sent.keys();
-      if (oldest !== undefined) this.#sent.delete(oldest);
-    }
-    this.#sent.set(key, true);
-    return false;
-  }
-
   /** What is to be said of a counter that moved; undefined for what any traffic moves, and for settings. */
   explain(
     name: string,
@@ -151,7 +133,9 @@ export class Attribution {
     const place = netns === undefined ? '' : ifname === undefined ? `${netns}` : `${netns} ${ifname}`;
     const views = kind && this.#places.get(place)?.get(kind);
     let tally = views?.by ?? new Tally();
-    if (views && distance(views.instead, delta) < distance(tally, delta)) tally = views.instead;
+    // what has no other rules, or none that fits, has nothing that may come nearer
+    if (views && views.instead.evidence > 0 && distance(views.instead, delta) < distance(tally, delta))
+      tally = views.instead;
     const explained = delta > 0n && BigInt(tally.evidence) > delta ? Number(delta) : delta > 0n ? tally.evidence : 0;
     return {
       name: name.replace(/^link:/, ''),

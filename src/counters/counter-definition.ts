@@ -8,6 +8,9 @@ export interface CounterRule {
   arrives?: true;
   ends?: true;
   repeat?: true;
+  probe?: true;
+  abort?: true;
+  probed?: true;
   family?: 4 | 6;
   at?: readonly string[];
   dropAt?: readonly string[];

@@ -2,9 +2,12 @@ import { pawsRefuses } from '../explain/verdict/numbers.js';
 import { functionOf } from '../explain/verdict/sight.js';
 import type { SkbTrace, TraceEvent } from '../types.js';
 import type { CounterRule } from './counter-definition.js';
+import type { SentBefore } from './sent-history.js';
 
 const GOING_OUT = new Set(['tcp-out', 'ip-out', 'ipv6-out', 'qdisc', 'device-out']);
 const COMING_IN = new Set(['device-in', 'ip-in', 'ipv6-in']);
+/** Conditions that look at what was sent before. */
+const SENT_BEFORE = ['repeat', 'probe', 'abort', 'probed'] as const;
 
 /** On its way out of its host? */
 export function goesOut({ stage }: TraceEvent): boolean {
@@ -20,7 +23,7 @@ export interface LocalView {
   begins: boolean;
   arrives: boolean;
   ends: boolean;
-  repeat: boolean;
+  before: SentBefore;
 }
 
 export interface Bounds {
@@ -41,12 +44,12 @@ export function namespacesOf(trace: SkbTrace): (number | undefined)[] {
   });
 }
 
-/** Undefined where nothing of the trace is there. `repeat`: was such a packet sent from here before? */
+/** Undefined where nothing of the trace is there. */
 export function localView(
   trace: SkbTrace,
   namespaces: readonly (number | undefined)[],
   { netns, ifname, since, until }: Bounds,
-  repeat: boolean,
+  before: SentBefore,
 ): LocalView | undefined {
   const isHere = (i: number) => netns === undefined || namespaces[i] === netns;
   const events = trace.events.filter(
@@ -66,7 +69,7 @@ export function localView(
     begins: first !== undefined && goesOut(first) && isHere(0) && events.includes(first),
     arrives: events.some((event) => COMING_IN.has(event.stage)),
     ends: endsAt !== undefined && events.includes(endsAt),
-    repeat,
+    before,
   };
 }
 
@@ -112,7 +115,7 @@ export function matchRule(rule: CounterRule, view: LocalView): number {
   if (rule.causes && !rule.causes.some((cause) => view.causes.has(cause))) return 0;
   if (rule.outcomes && !rule.outcomes.includes(view.trace.verdict.outcome)) return 0;
   if ((rule.begins && !view.begins) || (rule.arrives && !view.arrives) || (rule.ends && !view.ends)) return 0;
-  if (rule.repeat && !view.repeat) return 0;
+  if (SENT_BEFORE.some((what) => rule[what] && !view.before[what])) return 0;
   if (!pointsAtEvent(rule)) {
     // a verdict is about how the packet ended, and a packet that is sent again begins here
     if ((rule.causes || rule.outcomes) && !view.ends && !rule.begins) return 0;

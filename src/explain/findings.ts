@@ -1,5 +1,5 @@
 import type { HookFunction, NamedValue, Note, SkbTrace, TraceEvent } from '../types.js';
-import { isDetail } from './notes.js';
+import { isDetail, resetState } from './notes.js';
 
 /** Something in a trace that an administrator should look at: one number of the diagnose mode. */
 export interface Finding {
@@ -14,7 +14,7 @@ export interface Finding {
   dropReason?: string;
   /** Why the kernel sent a reset, by its name. */
   resetReason?: string;
-  /** TCP state of the socket that a reset is about; UNKNOWN where there is none. */
+  /** Of a reset: the TCP state of the socket that it is about, in the words of its note. */
   state?: string;
   /** Functions at the netfilter hook, in their order. */
   hooks?: HookFunction[];
@@ -38,7 +38,7 @@ function findingOf(event: TraceEvent, note: Note, isReset: boolean): Finding {
     if (event.drop.reason !== undefined) finding.dropReason = event.drop.reason;
   }
   if (isReset) {
-    finding.state = event.socket?.state ?? 'UNKNOWN';
+    finding.state = resetState(event.socket ?? {});
     if (event.socket?.resetReason !== undefined) finding.resetReason = event.socket.resetReason;
   }
   const hooks = event.netfilter?.hooks;

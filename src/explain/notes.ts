@@ -198,9 +198,14 @@ export function isDetail(note: Note, event: TraceEvent): boolean {
   return event.socket !== undefined && note.level === 'error' && note.text === resetText(event.socket);
 }
 
+/** TCP state of the socket that a reset is about. */
+export function resetState({ state }: SocketInfo): string {
+  return state ?? 'no socket';
+}
+
 function resetText(info: SocketInfo): string {
   const reason = info.resetReason ? `reason: ${info.resetReason}, ` : '';
-  return `${reason}state: ${info.state ?? 'no socket'}`;
+  return `${reason}state: ${resetState(info)}`;
 }
 
 export function socketNotes(info: SocketInfo, isReset: boolean): Note[] {

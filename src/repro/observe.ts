@@ -1,11 +1,12 @@
-import { ConnectionWatch } from '../connections/leftovers.js';
 import { ALL_STATES } from '../connections/inet-diag.js';
+import { ConnectionWatch } from '../connections/leftovers.js';
 import { listSockets } from '../connections/list.js';
+import { ListedStates } from '../connections/socket-states.js';
 import { type CounterSnapshot, readCounters } from '../counters/snapshot.js';
 import { CounterWatch } from '../counters/watch.js';
 import { ConnectionJudge } from '../explain/connections/connection-judge.js';
 import { NetnsFiles } from '../explain/netns-files.js';
-import type { ConnectionRecord, SkbTrace } from '../types.js';
+import type { ConnectionRecord, InetSocket, SkbTrace } from '../types.js';
 import { type KernelVersion, runningVersion } from './by-kernel.js';
 import { counterByName } from './counter-names.js';
 import type { Observation } from './expectations.js';
@@ -13,10 +14,24 @@ import type { Host } from './host.js';
 import type { HostCounters, HostSocket } from './result.js';
 import type { SharedTracer } from './shared-tracer.js';
 
-function judgeConnections(traces: readonly SkbTrace[]): ConnectionRecord[] {
+type SocketsByHost = ReadonlyMap<Host, InetSocket[]>;
+
+function judgeConnections(traces: readonly SkbTrace[], sockets: SocketsByHost): ConnectionRecord[] {
   const judge = new ConnectionJudge();
   for (const trace of traces) judge.add(trace);
-  return [...judge.end()].filter((record) => record.type === 'connection');
+  const states = new ListedStates();
+  for (const [{ inode }, listed] of sockets) states.add(inode, listed);
+  return [...judge.end(states)].filter((record) => record.type === 'connection');
+}
+
+/** All sockets, with the packets that made those of traced connections. */
+function hostSockets(traces: readonly SkbTrace[], sockets: SocketsByHost): HostSocket[] {
+  const watch = new ConnectionWatch();
+  for (const trace of traces) watch.add(trace);
+  const made = new Map(watch.leftovers([...sockets.values()].flat()).map((leftover) => [leftover.socket, leftover]));
+  return [...sockets].flatMap(([{ name }, listed]) =>
+    listed.map((socket) => ({ host: name, ...(made.get(socket) ?? { socket, isStray: false }) })),
+  );
 }
 
 /** What is said of a case in the end. */
@@ -53,6 +68,7 @@ export class Observer {
   /** How things are now. */
   async observe(traces: readonly SkbTrace[], tracer: SharedTracer): Promise<Observation> {
     const after = await this.#snapshots();
+    const sockets = await this.#listSockets();
     const rise = (host: string, name: string) => {
       const [first, last] = [this.#before.get(host), after.get(host)];
       const value = last && counterByName(last.counters, name);
@@ -66,28 +82,22 @@ export class Observer {
         const known = rises.filter((one) => one !== undefined);
         return known.length === 0 ? undefined : known.reduce((sum, one) => sum + one, 0);
       },
-      sockets: await this.#sockets(traces),
-      connections: judgeConnections(traces),
+      sockets: hostSockets(traces, sockets),
+      connections: judgeConnections(traces, sockets),
       invisible: (name) => tracer.invisible(name),
       standIns: (name) => tracer.standIns(name),
       noFunctions: tracer.noFunctions,
     };
   }
 
-  async #sockets(traces: readonly SkbTrace[]): Promise<HostSocket[]> {
-    const watch = new ConnectionWatch();
-    for (const trace of traces) watch.add(trace);
-    const hosts = new Map(this.#hosts.map(({ inode, name }) => [inode, name]));
-    const sockets = [];
-    for (const { inode } of this.#hosts) {
-      for (const proto of ['tcp', 'udp'] as const)
-        sockets.push(...(await listSockets(inode, { proto, states: ALL_STATES, files: this.#files })));
+  async #listSockets(): Promise<SocketsByHost> {
+    const sockets = new Map<Host, InetSocket[]>();
+    for (const host of this.#hosts) {
+      const choice = { states: ALL_STATES, files: this.#files };
+      const tcp = await listSockets(host.inode, { proto: 'tcp', ...choice });
+      sockets.set(host, [...tcp, ...(await listSockets(host.inode, { proto: 'udp', ...choice }))]);
     }
-    const made = new Map(watch.leftovers(sockets).map((leftover) => [leftover.socket, leftover]));
-    return sockets.map((socket) => ({
-      host: hosts.get(socket.netns) ?? '',
-      ...(made.get(socket) ?? { socket, isStray: false }),
-    }));
+    return sockets;
   }
 
   /** The last look. `complete`: no events were lost. */
@@ -99,6 +109,7 @@ export class Observer {
       const host = record.netns === undefined ? undefined : hosts.get(record.netns);
       return host === undefined ? [] : [{ host, ...record }];
     });
-    return { counters, connections: judgeConnections(traces), sockets: await this.#sockets(traces) };
+    const sockets = await this.#listSockets();
+    return { counters, connections: judgeConnections(traces, sockets), sockets: hostSockets(traces, sockets) };
   }
 }

@@ -22,7 +22,9 @@ function tracesText({ delta, explained, unexplained, evidence, traces }: MovedCo
     const more = traces.count > MAX_IDS ? ' ...' : '';
     const which = `${traces.ids.slice(0, MAX_IDS).join(' ')}${more}`;
     const count = `${traces.count} trace${traces.count === 1 ? '' : 's'}`;
-    parts.push(`by ${evidence > explained ? 'some of ' : ''}${count} (${verdicts.join('; ')}): ${which}`);
+    // one trace may be a packet that was sent again, of which not each time counted
+    const isSome = evidence > explained && traces.count > 1;
+    parts.push(`by ${isSome ? 'some of ' : ''}${count} (${verdicts.join('; ')}): ${which}`);
   }
   if (String(unexplained) !== '0') parts.push(`unexplained: ${unexplained}${explained > 0 ? ` of ${delta}` : ''}`);
   return parts.join('; ');

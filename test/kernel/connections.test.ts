@@ -13,6 +13,10 @@ const UDP = 8403;
 const V6 = 8404;
 const CLIENT = '1.77';
 const SYN_PORT = 42001;
+const VANISHING = 8405;
+const STANDING = 8406;
+const TCP_REPAIR = 19;
+const SOL_TCP = 6;
 /** ss(8) has names of its own for some states. */
 const SS_STATES: Readonly<Record<string, string>> = {
   ESTAB: 'ESTABLISHED',
@@ -254,5 +258,33 @@ describe('nettrace connections', () => {
     expect(refused.stderr).toMatch(
       /^nettrace: the sockets of network namespace \d+ cannot be listed: .*\n.*CAP_SYS_ADMIN/,
     );
+  });
+});
+
+describe('nettrace --explain', () => {
+  it('says at the end that one side of a connection has vanished, and that another one stands', async () => {
+    const { net, client, server, address } = stage;
+    const both = ['client', 'server'].map((host) => net.namespace(host)).join(',');
+    const cli = await new Cli(['--explain', '--json', '-P', `${VANISHING},${STANDING}`, '--netns', both]).ready();
+    for (const port of [VANISHING, STANDING]) {
+      const listener = await server.listen(address('1.2'), port);
+      const socket = await client.bound(address('1.1'), port + 40_000);
+      await socket.call('connect', [address('1.2'), port]);
+      const accepted = await listener.accept();
+      if (port !== VANISHING) continue;
+      // a socket in repair ends without a word
+      await accepted.call('setsockopt', SOL_TCP, TCP_REPAIR, 1);
+      await accepted.close();
+    }
+    await until('both handshakes are traced', () => cli.lines().filter((line) => line.includes('"SA"')).length >= 2);
+    const { stdout } = await cli.interrupt();
+    const records = stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+    const causes = records.flatMap((record) =>
+      record.type === 'connection' ? [[record.tuple.dport, record.verdict.cause]] : [],
+    );
+    expect(Object.fromEntries(causes)).toEqual({ [VANISHING]: 'one-side-vanished', [STANDING]: 'connection-open' });
   });
 });

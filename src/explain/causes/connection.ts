@@ -47,6 +47,13 @@ export const CONNECTION_CAUSES: readonly ConnectionCause[] = [
     advice: 'is the server up, on this address and port? a firewall may refuse too: see the cause of the SYN',
   },
   {
+    id: 'next-hop-unreachable',
+    outcome: 'refused',
+    sentence:
+      'the next hop of the SYN answered neither ARP nor neighbour discovery, so that the kernel before it gave the SYN up',
+    advice: 'is the next hop up, and in this network? ip neigh show, and the VLAN and cable of the interface',
+  },
+  {
     id: 'syn-unanswered',
     outcome: 'timed-out',
     sentence: 'no answer came to the SYN, however often it was sent',
@@ -71,9 +78,36 @@ export const CONNECTION_CAUSES: readonly ConnectionCause[] = [
   {
     id: 'retransmitting',
     outcome: 'open',
-    sentence: 'segments were sent again, and nothing that acknowledges them was seen',
+    sentence: 'segments were sent again, and neither they nor an ACK for them were seen to arrive',
     advice: 'look for the drop on the way, or is the peer gone?',
     values: ['net.ipv4.tcp_retries2', 'nstat:TcpRetransSegs'],
+  },
+  {
+    id: 'retransmission-timeout',
+    outcome: 'timed-out',
+    sentence: 'what was sent again was never acknowledged, until its sender gave the connection up: its socket is gone',
+    advice:
+      'look for the drop on the way, or is the peer gone? tcp_retries2 and TCP_USER_TIMEOUT say for how long it is sent again',
+    values: ['net.ipv4.tcp_retries2', 'nstat:TcpExtTCPAbortOnTimeout'],
+  },
+  {
+    id: 'keepalive-timeout',
+    outcome: 'timed-out',
+    sentence: 'nobody answered the keepalive probes of a silent connection, and an RST ended it',
+    advice: 'is the peer gone, or did a device in between (NAT, firewall) forget the connection?',
+    values: [
+      'net.ipv4.tcp_keepalive_time',
+      'net.ipv4.tcp_keepalive_intvl',
+      'net.ipv4.tcp_keepalive_probes',
+      'nstat:TcpExtTCPAbortOnTimeout',
+    ],
+  },
+  {
+    id: 'one-side-vanished',
+    outcome: 'half-open',
+    sentence: 'one side has no socket any more, and the other, which keeps its own, was not told',
+    advice: 'nothing ends the socket that is left but keepalive, data that nobody acknowledges, or the application',
+    values: ['net.ipv4.tcp_keepalive_time'],
   },
   {
     id: 'segments-of-no-connection',

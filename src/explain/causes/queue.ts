@@ -84,6 +84,12 @@ export const QUEUE_CAUSES: readonly PacketCause[] = [
     sentence: 'an XDP program took it: dropped, or sent elsewhere',
     advice: 'bpftool net and ip link show name the program',
   },
+  {
+    id: 'tc-took',
+    outcomes: ['unknown'],
+    sentence: 'a tc action took it: sent elsewhere, held back, or thrown away',
+    advice: 'tc -s filter show dev DEV ingress (or egress, or parent of the qdisc) names the action',
+  },
   // devices
   {
     id: 'device-not-ready',

@@ -36,6 +36,12 @@ export const TCP_CAUSES: readonly PacketCause[] = [
     values: CHALLENGE,
   },
   {
+    id: 'rst-ignored-in-time-wait',
+    outcomes: ['dropped'],
+    sentence: 'the RST was ignored: this host protects connections in TIME_WAIT from being ended (RFC 1337)',
+    values: ['net.ipv4.tcp_rfc1337'],
+  },
+  {
     id: 'rst-without-connection',
     outcomes: ['dropped'],
     sentence: 'the RST is for a connection that this host does not have',

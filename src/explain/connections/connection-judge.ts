@@ -1,14 +1,21 @@
 import type { ConnectionOmission, ConnectionRecord, SkbTrace, Tuple } from '../../types.js';
 import { judgeConnection } from './judge-connection.js';
+import type { SocketStates } from './reading.js';
 import { endpointKey, factOf, isSyn, isSynAck, isTelling, pairsOf, type SegmentFact } from './segment-fact.js';
 
-/** Connections that are kept at once, and segments of each that tell something. */
+/**
+ * Connections that are kept at once, segments of each that tell something, and of each side the latest of the others:
+ * as ACK and sequence numbers only grow, these say how far it came.
+ */
 const MAX_CONNECTIONS = 10_000;
 const MAX_SEGMENTS = 128;
+const MAX_LATEST = 4;
 
 interface Conversation {
   tuple: Tuple;
   segments: SegmentFact[];
+  /** The latest that are not among them, by sender. */
+  latest: Map<string, SegmentFact[]>;
   /** Segments that were not kept: they tell of nothing but that data went through. */
   plain: number;
   delivered: boolean;
@@ -53,6 +60,7 @@ export class ConnectionJudge {
       conversation = {
         tuple: trace.tuple,
         segments: [],
+        latest: new Map(),
         plain: 0,
         delivered: false,
         incomplete: 0,
@@ -73,13 +81,21 @@ export class ConnectionJudge {
       conversation.segments.push(fact);
       return;
     }
-    conversation.plain++;
     if (fact.outcome === 'delivered') conversation.delivered = true;
+    const latest = conversation.latest.get(fact.from) ?? [];
+    conversation.latest.set(fact.from, latest);
+    latest.push(fact);
+    if (latest.length <= MAX_LATEST) return;
+    latest.sort((a, b) => a.t - b.t).shift();
+    conversation.plain++;
   }
 
-  /** The verdicts, in the order in which the connections began; last, what was left out. */
-  *end(): Generator<ConnectionRecord | ConnectionOmission, void, undefined> {
-    const records = this.#conversations.flatMap(recordsOf).sort((a, b) => a.start - b.start);
+  /**
+   * The verdicts, in the order in which the connections began; last, what was left out. `sockets`: as they were while packets
+   * were still seen, so that one that is gone and sent no FIN and no RST did not.
+   */
+  *end(sockets?: SocketStates): Generator<ConnectionRecord | ConnectionOmission, void, undefined> {
+    const records = this.#conversations.flatMap((one) => recordsOf(one, sockets)).sort((a, b) => a.start - b.start);
     yield* records;
     const last = this.#lastOmitted;
     if (last) yield { v: 1, type: 'connections-omitted', t: last.t, date: last.date, count: this.#omitted };
@@ -87,8 +103,8 @@ export class ConnectionJudge {
 }
 
 /** A SYN with another sequence number begins another connection. */
-function partsOf({ segments, tuple }: Conversation): Part[] {
-  const sorted = [...segments].sort((a, b) => a.t - b.t);
+function partsOf({ segments, latest, tuple }: Conversation): Part[] {
+  const sorted = [...segments, ...[...latest.values()].flat()].sort((a, b) => a.t - b.t);
   const parts: Part[] = [{ segments: [], tuple, client: undefined }];
   let syn: SegmentFact | undefined;
   for (const segment of sorted) {
@@ -116,17 +132,17 @@ function orient(part: Part): void {
   part.tuple = turned;
 }
 
-function recordsOf(conversation: Conversation): ConnectionRecord[] {
+function recordsOf(conversation: Conversation, sockets: SocketStates | undefined): ConnectionRecord[] {
   const { plain, delivered, incomplete, first, last } = conversation;
   const parts = partsOf(conversation);
   return parts.map((part, i) => {
     // what was not kept is not known to belong to one of several
     const isOnly = parts.length === 1;
     const begin = (isOnly || i === 0 ? first : part.segments[0]) ?? first;
-    const { endedBy, ...judged } = judgeConnection(part, {
-      delivered: isOnly && delivered,
-      incomplete: isOnly ? incomplete : part.segments.filter(({ complete }) => !complete).length,
-    });
+    const lost = isOnly ? incomplete : part.segments.filter(({ complete }) => !complete).length;
+    // sockets that are there now are those of the last one
+    const facts = i === parts.length - 1 ? { ...part, sockets } : part;
+    const { endedBy, ...judged } = judgeConnection(facts, { delivered: isOnly && delivered, incomplete: lost });
     return {
       v: 1,
       type: 'connection',
@@ -136,7 +152,7 @@ function recordsOf(conversation: Conversation): ConnectionRecord[] {
       end: isOnly ? last : Math.max(begin.t, part.segments.at(-1)?.t ?? begin.t),
       date: begin.date,
       traces: part.segments.length + (i === 0 ? plain : 0),
-      incomplete: isOnly ? incomplete : part.segments.filter(({ complete }) => !complete).length,
+      incomplete: lost,
       ...judged,
       ...(endedBy ? { endedBy } : {}),
     };

@@ -1,89 +1,36 @@
 import type { ConnectionRecord, ConnectionVerdict } from '../../types.js';
 import { connectionCause } from '../causes/index.js';
 import { adviceWithValues } from '../notes.js';
-import { isSyn, isSynAck, type SegmentFact } from './segment-fact.js';
-
-/** Of one connection, in the order of their times. */
-export interface ConnectionFacts {
-  segments: readonly SegmentFact[];
-  /** Endpoint that opened it; undefined where neither SYN nor SYN-ACK was seen. */
-  client: string | undefined;
-}
+import { difference, endOf } from '../verdict/numbers.js';
+import { byKeepalive, byRetransmission, byVanishing } from './given-up.js';
+import { type ConnectionFacts, type Judgement, Reading, SIDES, type Side } from './reading.js';
+import { isRefusedReset } from './refused-reset.js';
+import { isSyn, isSynAck, isTelling, type SegmentFact } from './segment-fact.js';
 
 type Judged = Pick<ConnectionRecord, 'established' | 'synRetransmissions' | 'verdict'> & {
-  endedBy: 'client' | 'server' | undefined;
+  endedBy: Side | undefined;
 };
 
 const MAX_EVIDENCE = 12;
-/** A client's RST that the server refused while its handshake was under way. */
-const REFUSED_IN_HANDSHAKE = new Set([
-  'paws-reject-in-handshake',
-  'rst-outside-window',
-  'segment-before-handshake-ack',
-]);
-
-class Reading {
-  readonly segments: readonly SegmentFact[];
-  readonly client: string | undefined;
-
-  constructor({ segments, client }: ConnectionFacts) {
-    this.segments = segments;
-    this.client = client;
-  }
-
-  sideOf({ from }: SegmentFact): 'client' | 'server' | undefined {
-    if (this.client === undefined) return undefined;
-    return from === this.client ? 'client' : 'server';
-  }
-
-  find(test: (segment: SegmentFact) => boolean, after = -1): number {
-    return this.segments.findIndex((segment, i) => i > after && test(segment));
-  }
-
-  last(test: (segment: SegmentFact) => boolean): number {
-    return this.segments.findLastIndex(test);
-  }
-
-  get syns(): SegmentFact[] {
-    return this.segments.filter(isSyn);
-  }
-
-  /** Sent again by the same trace, or seen again as another packet. */
-  get synRetransmissions(): number {
-    const { syns } = this;
-    return Math.max(0, syns.length - 1) + syns.reduce((sum, { retransmissions }) => sum + retransmissions, 0);
-  }
-
-  /**
-   * How often these data were sent again: by the segment's own trace, and as other packets. Not every kernel shows what sends
-   * again: where the compiler put __tcp_retransmit_skb() into its callers, each time looks like a packet of its own.
-   */
-  repetitions({ from, seq, payload, retransmissions }: SegmentFact): number {
-    if (payload === 0) return retransmissions;
-    const same = this.segments.filter((s) => s.from === from && s.seq === seq && s.payload > 0);
-    return same.length - 1 + same.reduce((sum, s) => sum + s.retransmissions, 0);
-  }
-
-  /** The segment that established the server's socket. */
-  get serverStands(): number {
-    return this.find((s) => s.establishes && !isSynAck(s) && this.sideOf(s) !== 'server');
-  }
-
-  get clientStands(): boolean {
-    return this.segments.some((s) => s.establishes && isSynAck(s));
-  }
-}
+/** Where one side ended it: what that did. */
+const ENDED_BY: Readonly<Record<string, string>> = {
+  'connection-reset': 'sent it',
+  'connection-reset-in-handshake': 'sent it',
+  'connection-closed': 'was the first',
+  'connection-half-closed': 'was the first',
+  'keepalive-timeout': 'gave it up',
+  'retransmission-timeout': 'gave it up',
+  'one-side-vanished': 'is gone',
+};
 
 /** What an RST did to it. */
-function byReset(reading: Reading): { cause: string; at: number } | undefined {
+function byReset(reading: Reading): Judgement | undefined {
   const { serverStands } = reading;
   const worked = reading.last((s) => s.flags.includes('R') && s.cause === 'rst-did-its-work');
-  const refused = reading.find(
-    (s) => s.flags.includes('R') && REFUSED_IN_HANDSHAKE.has(s.cause) && reading.sideOf(s) !== 'server',
-  );
-  if (refused >= 0 && serverStands > refused && worked < serverStands && !endsByFin(reading, serverStands)) {
+  const refused = reading.find((s) => isRefusedReset(s.flags, s.cause) && reading.sideOf(s) !== 'server');
+  const isStanding = serverStands >= 0 && worked < serverStands && !endsByFin(reading, serverStands);
+  if (refused >= 0 && refused < serverStands && isStanding && !goesOn(reading, refused))
     return { cause: 'stray-connection', at: refused };
-  }
   // one that comes before has ended another connection with the same ports, as in TIME_WAIT
   if (worked < 0 || serverStands > worked) return undefined;
   const segment = reading.segments[worked];
@@ -96,11 +43,26 @@ function byReset(reading: Reading): { cause: string; at: number } | undefined {
   return { cause: wasHandshake ? 'connection-reset-in-handshake' : 'connection-reset', at: worked };
 }
 
+/**
+ * Did the client go on after its RST, so that it was not the client's? Then it sends beyond the RST's number, or acknowledges
+ * what the server sent: that was only after the ACK had come.
+ */
+function goesOn(reading: Reading, reset: number): boolean {
+  const { seq = 0 } = reading.segments[reset] ?? {};
+  const synAck = reading.segments.find(isSynAck);
+  const isLater = (s: SegmentFact) =>
+    difference(endOf(s), seq) > 0 || (synAck !== undefined && difference(s.ack, endOf(synAck)) > 0);
+  return reading.find((s) => reading.sideOf(s) === 'client' && !/[SR]/.test(s.flags) && isLater(s), reset) >= 0;
+}
+
 function endsByFin(reading: Reading, after: number): boolean {
   return reading.find((s) => s.flags.includes('F'), after) >= 0;
 }
 
-function byHandshake(reading: Reading): { cause: string; at: number } | undefined {
+function byHandshake(reading: Reading): Judgement | undefined {
+  const syn = reading.last((s) => isSyn(s) && !s.isNotice);
+  if (reading.segments[syn]?.cause === 'neighbour-failed' && reading.find(isSynAck) < 0)
+    return { cause: 'next-hop-unreachable', at: syn };
   const refusal = reading.last((s) => isSyn(s) && s.outcome === 'rejected' && s.cause !== 'syn-cookie-sent');
   if (refusal >= 0 && reading.find(isSynAck) < 0) return { cause: 'connection-refused', at: refusal };
   const overflow = reading.last((s) => !/[SR]/.test(s.flags) && s.cause === 'accept-queue-full');
@@ -108,7 +70,7 @@ function byHandshake(reading: Reading): { cause: string; at: number } | undefine
   return undefined;
 }
 
-function byFin(reading: Reading): { cause: string; at: number } | undefined {
+function byFin(reading: Reading): Judgement | undefined {
   const first = reading.find((s) => s.flags.includes('F'));
   const { from } = reading.segments[first] ?? {};
   if (from === undefined) return undefined;
@@ -116,12 +78,13 @@ function byFin(reading: Reading): { cause: string; at: number } | undefined {
   return { cause: isBoth ? 'connection-closed' : 'connection-half-closed', at: first };
 }
 
-function byTraffic(reading: Reading, packets: { delivered: boolean }): { cause: string; at: number } {
+function byTraffic(reading: Reading, packets: { delivered: boolean }): Judgement {
   const repeated = reading.last((s) => !isSyn(s) && !isSynAck(s) && reading.repetitions(s) > 1);
-  if (repeated >= 0) {
-    const { from } = reading.segments[repeated] ?? {};
-    if (reading.find((s) => s.from !== from, repeated) < 0) return { cause: 'retransmitting', at: repeated };
-  }
+  const segment = reading.segments[repeated];
+  if (segment && !reading.hasArrived(segment))
+    return { cause: 'retransmitting', at: repeated, also: reading.sendings(segment) };
+  // nothing that was seen ended it
+  if (SIDES.some((side) => reading.socketOf(side) === 'CLOSE')) return { cause: 'connection-unclear', at: -1 };
   const isStanding = reading.serverStands >= 0 || reading.clientStands;
   if (isStanding) return { cause: 'connection-open', at: reading.serverStands };
   const synAck = reading.last(isSynAck);
@@ -140,28 +103,46 @@ function byTraffic(reading: Reading, packets: { delivered: boolean }): { cause: 
 
 function segmentText(reading: Reading, segment: SegmentFact): string {
   const side = reading.sideOf(segment) ?? segment.from.replace(/ (\d+)$/, ':$1');
-  const again = segment.retransmissions > 0 ? `, sent again ${segment.retransmissions} times` : '';
+  const head = `${segment.t.toFixed(6)} ${side} ${segment.flags || 'no flags'} seq ${segment.seq}`;
+  const { retransmissions } = segment;
+  const again = retransmissions > 0 ? `sent again ${retransmissions === 1 ? 'once' : `${retransmissions} times`}` : '';
+  if (segment.isNotice) return `${head}: ${again}, as the kernel says`;
   const made = segment.establishes ? ', which established the socket' : '';
-  return `${segment.t.toFixed(6)} ${side} ${segment.flags || 'no flags'} seq ${segment.seq}: ${segment.outcome} (${segment.cause})${made}${again}`;
+  return `${head}: ${segment.outcome} (${segment.cause})${made}${again && `, ${again}`}`;
 }
 
-function evidenceOf(reading: Reading): string[] {
-  const lines = reading.segments.map((segment) => segmentText(reading, segment));
-  if (lines.length <= MAX_EVIDENCE) return lines;
+function evidenceOf(reading: Reading, also: readonly SegmentFact[]): string[] {
+  const telling = reading.segments.filter((segment) => isTelling(segment) || also.includes(segment));
+  const lines = telling.map((segment) => segmentText(reading, segment));
   const half = MAX_EVIDENCE / 2;
-  return [...lines.slice(0, half), `${lines.length - MAX_EVIDENCE} more`, ...lines.slice(-half)];
+  if (lines.length > MAX_EVIDENCE)
+    lines.splice(half, lines.length - MAX_EVIDENCE, `${lines.length - MAX_EVIDENCE} more`);
+  return [...lines, ...SIDES.flatMap((side) => socketText(side, reading.socketOf(side)))];
+}
+
+function socketText(side: Side, state: string | undefined): string[] {
+  if (state === undefined) return [];
+  return [`at the end: the ${side} has ${state === 'CLOSE' ? 'no socket' : `a socket in ${state}`}`];
 }
 
 /** `delivered`: data of it, of which no more was kept, reached its receiver. */
 export function judgeConnection(facts: ConnectionFacts, packets: { delivered: boolean; incomplete: number }): Judged {
   const reading = new Reading(facts);
-  const { cause: id, at } = byReset(reading) ?? byHandshake(reading) ?? byFin(reading) ?? byTraffic(reading, packets);
+  const judgement =
+    byKeepalive(reading) ??
+    byReset(reading) ??
+    byHandshake(reading) ??
+    byRetransmission(reading) ??
+    byFin(reading) ??
+    byVanishing(reading) ??
+    byTraffic(reading, packets);
+  const { cause: id, at, also = [] } = judgement;
   const cause = connectionCause(id);
   const decisive = reading.segments[at];
-  const isEnd = ['connection-reset', 'connection-reset-in-handshake', 'connection-closed', 'connection-half-closed'];
-  const endedBy = decisive && isEnd.includes(id) ? reading.sideOf(decisive) : undefined;
+  const did = ENDED_BY[id];
+  const endedBy = did && decisive ? reading.sideOf(decisive) : undefined;
   let text = cause.sentence;
-  if (endedBy) text += ` (the ${endedBy} ${id.includes('reset') ? 'sent it' : 'was the first'})`;
+  if (endedBy) text += ` (the ${endedBy} ${did})`;
   if (reading.synRetransmissions > 0) text += `; the SYN was sent ${reading.synRetransmissions + 1} times`;
   if (packets.incomplete > 0) text += '; events were lost, so there may be more to it';
   const verdict: ConnectionVerdict = {
@@ -169,7 +150,7 @@ export function judgeConnection(facts: ConnectionFacts, packets: { delivered: bo
     cause: id,
     text,
     advice: cause.advice ? [adviceWithValues(cause.advice, [])] : [],
-    evidence: evidenceOf(reading),
+    evidence: evidenceOf(reading, also),
   };
   const established = reading.serverStands >= 0 || reading.clientStands;
   return { established, synRetransmissions: reading.synRetransmissions, endedBy, verdict };

@@ -1,4 +1,6 @@
+import { goesOut } from '../../counters/match-rule.js';
 import type { SkbTrace, Tuple } from '../../types.js';
+import { endOf } from '../verdict/numbers.js';
 
 /** What a connection remembers of one segment's trace. */
 export interface SegmentFact {
@@ -7,8 +9,11 @@ export interface SegmentFact {
   /** Sender and receiver as the first event had them. */
   from: string;
   to: string;
+  /** Absent where it came in by an interface. */
+  sender?: Sender;
   flags: string;
   seq: number;
+  ack: number;
   payload: number;
   outcome: SkbTrace['verdict']['outcome'];
   cause: string;
@@ -16,9 +21,20 @@ export interface SegmentFact {
   establishes: boolean;
   /** How often it was sent again. */
   retransmissions: number;
+  /** It only says that the segment was sent again: the tracepoint has the skb that waits for its ACK, what is sent is a clone. */
+  isNotice: boolean;
   complete: boolean;
 }
 
+/** Who sent a segment from here. */
+export interface Sender {
+  /** Inode of its network namespace. */
+  netns: number;
+  /** The segment was seen before NAT, so its addresses and ports are the socket's. */
+  isBeforeNat: boolean;
+}
+
+const BEFORE_NAT = new Set(['tcp-out', 'ip-out', 'ipv6-out']);
 const RETRANSMITS = new Set(['__tcp_retransmit_skb', 'tcp_retransmit_skb']);
 
 export function endpointKey(address: string, port: number | undefined): string {
@@ -35,22 +51,34 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
   const { tuple, verdict } = trace;
   const tcp = trace.events.find((event) => event.tcp)?.tcp;
   if (trace.proto !== 'tcp' || !tuple || !tcp || !tuple.sport || !tuple.dport) return undefined;
+  const sender = senderOf(trace);
+  const isNotice = trace.events.every(({ func }) => RETRANSMITS.has(func));
   return {
     t: trace.start,
     date: trace.date,
     from: endpointKey(tuple.saddr, tuple.sport),
     to: endpointKey(tuple.daddr, tuple.dport),
+    ...(sender ? { sender } : {}),
     flags: tcp.flags,
     seq: tcp.seq,
+    ack: tcp.ack,
     payload: tcp.payload,
     outcome: verdict.outcome,
     cause: verdict.cause,
     establishes: trace.events.some(
       ({ socket }) => socket?.newState === 'ESTABLISHED' && socket.state !== 'ESTABLISHED',
     ),
-    retransmissions: retransmissionsOf(trace),
+    retransmissions: isNotice ? trace.events.length : retransmissionsOf(trace),
+    isNotice,
     complete: trace.complete,
   };
+}
+
+function senderOf({ events }: SkbTrace): Sender | undefined {
+  const at = events.findIndex(({ netns }) => netns !== undefined);
+  const netns = events[at]?.netns;
+  if (netns === undefined || !events.slice(0, at + 1).every(goesOut)) return undefined;
+  return { netns, isBeforeNat: BEFORE_NAT.has(events[0]?.stage ?? '') };
 }
 
 /**
@@ -72,6 +100,11 @@ export function pairsOf(trace: SkbTrace): string[] {
 /** Does it tell more than that data went through? */
 export function isTelling({ flags, outcome, establishes, retransmissions }: SegmentFact): boolean {
   return /[SFR]/.test(flags) || establishes || retransmissions > 0 || (outcome !== 'delivered' && outcome !== 'sent');
+}
+
+/** Does it take sequence numbers, so that it is acknowledged, and sent again until it is? */
+export function isToBeAcknowledged(segment: SegmentFact): boolean {
+  return endOf(segment) !== segment.seq;
 }
 
 export function isSyn({ flags }: SegmentFact): boolean {

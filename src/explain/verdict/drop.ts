@@ -166,6 +166,8 @@ function lossFinding(loss: TraceEvent, sight: Sight): Finding {
   const cause = refine(note?.cause ?? (isNamed ? named : unexplained), sight, place);
   const evidence = [...(note ? [seen(note.event, note.note.text)] : []), seen(loss, reasonText(loss))];
   const finding: Finding = { cause, event: loss, evidence, detail: detailOf(loss) };
+  // one cause for all that a signature can lack
+  if (cause === 'tcp-md5-mismatch' && reason?.definition) finding.text = reason.definition.meaning;
   if (isTcpReceiveMemory(sight))
     finding.text = 'the receive buffer of the socket is full, or memory of all TCP sockets is short';
   if (named === 'drop-other-reason') finding.text = `the kernel dropped it: ${reason?.name}`;

@@ -87,7 +87,7 @@ function adviceOf(cause: PacketCause, sight: Sight, outcome: Outcome, read: Read
  * not seen is not guessed.
  */
 export function judge(trace: JudgedTrace, { facts = NO_FACTS, read = readNothing }: JudgeContext = {}): Verdict {
-  const sight = new Sight(trace, facts);
+  const sight = new Sight(trace, facts, read);
   const finding = findingOf(sight);
   const cause = packetCause(finding.cause);
   const outcome = outcomeOf(cause, finding, sight);

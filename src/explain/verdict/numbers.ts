@@ -5,12 +5,12 @@ const PAWS_MSL = 60;
 const PAWS_24_DAYS = 60 * 60 * 24 * 24;
 
 /** a - b of 32-bit sequence numbers, as a signed number. */
-function difference(a: number, b: number): number {
+export function difference(a: number, b: number): number {
   return (a - b) | 0;
 }
 
 /** The number behind the segment's last one: SYN and FIN count one each. */
-export function endOf({ seq, payload, flags }: TcpInfo): number {
+export function endOf({ seq, payload, flags }: Pick<TcpInfo, 'seq' | 'payload' | 'flags'>): number {
   const control = (flags.includes('S') ? 1 : 0) + (flags.includes('F') ? 1 : 0);
   return (seq + payload + control) >>> 0;
 }

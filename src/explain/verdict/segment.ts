@@ -140,8 +140,16 @@ function dataFinding(event: TraceEvent): Finding | undefined {
   return beginsAtOrBehind(tcp, windowEnd) ? found(held, behindWindow(held), { detail }) : undefined;
 }
 
+/** An RST with the number that TIME_WAIT expects ends it, but where a sysctl protects it. */
+function resetOfTimeWait(held: Held, sight: Sight): Finding {
+  const protection = sight.read(['net.ipv4.tcp_rfc1337'])[0]?.value;
+  if (protection !== undefined && protection !== '0') return found(held, 'rst-ignored-in-time-wait');
+  const doubt = protection === undefined ? ', unless net.ipv4.tcp_rfc1337 is set' : '';
+  return found(held, 'rst-did-its-work', { text: `the RST ended the TIME_WAIT of its connection${doubt}` });
+}
+
 /** tcp_timewait_state_process() */
-function timeWaitFinding(event: TraceEvent): Finding | undefined {
+function timeWaitFinding(event: TraceEvent, sight: Sight): Finding | undefined {
   const held = heldBy(event);
   if (!held || typeof event.ret !== 'number' || event.ret === TW_SYN) return undefined;
   const { tcp, socket } = held;
@@ -150,11 +158,7 @@ function timeWaitFinding(event: TraceEvent): Finding | undefined {
   if (pawsRefuses(tcp, socket, 0, isReset))
     return found(held, 'paws-reject-time-wait', { detail: timestampText(tcp, socket) });
   if (!isReset) return found(held, 'time-wait-acknowledged');
-  if (tcp.seq === socket.rcvNxt && event.ret === TW_SUCCESS) {
-    return found(held, 'rst-did-its-work', {
-      text: 'the RST ended the TIME_WAIT of its connection, unless net.ipv4.tcp_rfc1337 is set',
-    });
-  }
+  if (tcp.seq === socket.rcvNxt && event.ret === TW_SUCCESS) return resetOfTimeWait(held, sight);
   // in FIN_WAIT2, which is kept in the same place, any number in the window will do
   return found(held, isInWindow(tcp, socket) ? 'rst-undecided' : 'rst-outside-window', {
     detail: windowText(tcp, socket),
@@ -168,7 +172,7 @@ export function segmentFinding(sight: Sight): Finding | undefined {
     if (event.func === 'tcp_check_req') finding = requestFinding(event, sight);
     else if (event.func === 'tcp_validate_incoming') finding = validationFinding(event, sight);
     else if (event.func === 'tcp_data_queue') finding = dataFinding(event);
-    else if (event.func === 'tcp_timewait_state_process') finding = timeWaitFinding(event);
+    else if (event.func === 'tcp_timewait_state_process') finding = timeWaitFinding(event, sight);
     if (finding) return finding;
   }
   return undefined;

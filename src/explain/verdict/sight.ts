@@ -1,4 +1,5 @@
 import { isPacketCause } from '../causes/index.js';
+import type { ReadValues } from '../read-values.js';
 import type { Note, Outcome, Proto, SkbTrace, TraceEvent } from '../../types.js';
 
 /** What a verdict takes for granted about the kernel and this run. */
@@ -42,12 +43,14 @@ export type JudgedTrace = Pick<SkbTrace, 'events' | 'closed' | 'complete' | 'pro
 export class Sight {
   readonly trace: JudgedTrace;
   readonly facts: KernelFacts;
+  readonly read: ReadValues;
   /** Since the packet was sent for the last time: what became of it before does not count. */
   readonly events: readonly TraceEvent[];
 
-  constructor(trace: JudgedTrace, facts: KernelFacts) {
+  constructor(trace: JudgedTrace, facts: KernelFacts, read: ReadValues) {
     this.trace = trace;
     this.facts = facts;
+    this.read = read;
     const from = trace.events.findLastIndex((event) => RETRANSMITS.has(event.func));
     this.events = from > 0 ? trace.events.slice(from) : trace.events;
   }

@@ -21,6 +21,18 @@ function isOnWay({ stage, parent }: TraceEvent): boolean {
   return stage !== 'life' && stage !== 'netfilter' && stage !== 'netfilter-hook' && parent === undefined;
 }
 
+/** A copy that a packet socket hands to its program: out of a clone that was made for it. */
+function isTapsCopy({ func, skb }: TraceEvent, at: number, events: readonly TraceEvent[]): boolean {
+  if (func !== 'skb_copy_datagram_iovec') return false;
+  const before = events.slice(0, at);
+  const made = before.findLastIndex((event) => event.skb === skb && event.parent !== undefined);
+  if (made < 0) return false;
+  const own = before.slice(made + 1).filter((event) => event.skb === skb && isOnWay(event));
+  if (own.length > 0) return own.every(({ stage }) => stage === 'packet-socket');
+  const parent = before[made]?.parent;
+  return before.slice(0, made).findLast((event) => event.skb === parent && isOnWay(event))?.stage === 'packet-socket';
+}
+
 function isTaken(last: TraceEvent): string | undefined {
   if (SOCKET_STAGES.has(last.stage)) return 'taken-by-socket';
   if (!KERNEL_STAGES.has(last.stage)) return undefined;
@@ -47,7 +59,7 @@ function isEnd(event: TraceEvent): boolean {
 
 /** Where a way ends that nothing was lost on. */
 function endOfWay(sight: Sight): Finding | undefined {
-  const way = sight.events.filter(isOnWay);
+  const way = sight.events.filter((event, i, all) => isOnWay(event) && !isTapsCopy(event, i, all));
   const last = way.findLast((event) => event.stage !== 'packet-socket' && event.stage !== 'route');
   const tap = way.findLast((event) => event.stage === 'packet-socket');
   const { closed } = sight.trace;
@@ -80,6 +92,9 @@ function harmlessFinding(sight: Sight): Finding | undefined {
 /** Causes that say less than the way does. */
 const WEAK = new Set(['did-its-work', 'unread-at-close', 'freed-without-sign']);
 
+/** Where its way ends for us, as something took it that does not tell. */
+const TAKERS = new Set(['queued-to-user-space', 'xdp-took', 'tc-took']);
+
 function unknownEnd(sight: Sight): Finding {
   const { closed, complete } = sight.trace;
   const last = sight.events.findLast(isOnWay);
@@ -87,11 +102,17 @@ function unknownEnd(sight: Sight): Finding {
   const event = last ? { event: last } : {};
   const detail = last ? { detail: `last seen in ${last.func}` } : {};
   if (!complete) return { cause: 'events-lost', evidence, ...event, ...detail };
-  const queued = sight.telling.findLast(({ cause }) => cause === 'queued-to-user-space' || cause === 'xdp-took');
-  if (queued) return { cause: queued.cause, event: queued.event, evidence: [seen(queued.event, queued.note.text)] };
+  const taker = sight.telling.findLast(({ cause }) => TAKERS.has(cause));
+  if (taker) return { cause: taker.cause, event: taker.event, evidence: [seen(taker.event, taker.note.text)] };
   if (closed === 'freed') return { cause: 'freed-without-sign', evidence, ...event, ...detail };
   if (closed === 'reused') return { cause: 'end-not-seen', evidence, ...event, ...detail };
   return { cause: 'still-on-its-way', evidence, ...event, ...detail };
+}
+
+/** A FIN without data has told all that it had to tell when it comes; nothing of it is read. */
+function isBareFin(sight: Sight): boolean {
+  const tcp = sight.events.findLast((event) => event.tcp)?.tcp;
+  return tcp !== undefined && tcp.payload === 0 && tcp.flags.includes('F');
 }
 
 /** What became of a packet that nothing was lost of, as far as it was seen. */
@@ -101,7 +122,8 @@ export function wayFinding(sight: Sight): Finding {
   const end = endOfWay(sight);
   if (harmless && !WEAK.has(harmless.cause)) return harmless;
   const isCut = !sight.trace.complete && sight.trace.closed !== 'freed';
-  if (end && !isCut) return harmless?.cause === 'unread-at-close' && end.cause === 'taken-by-socket' ? harmless : end;
+  const isUnread = harmless?.cause === 'unread-at-close' && end?.cause === 'taken-by-socket' && !isBareFin(sight);
+  if (end && !isCut) return isUnread ? harmless : end;
   if (merged) return { cause: 'gro-merged', event: merged, evidence: [seen(merged, 'freed, merged by GRO')] };
   if (harmless) return harmless.cause === 'unread-at-close' ? { ...harmless, outcome: 'unknown' } : harmless;
   return unknownEnd(sight);

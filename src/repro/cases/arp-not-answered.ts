@@ -38,8 +38,8 @@ from a missing route (ENETUNREACH at once).`,
     const request = { proto: 'arp', arpOp: REQUEST } as const;
     expect.value('what connect() says', facts.answer).toBe('EHOSTUNREACH');
     expect.value('the state of the neighbour entry', facts.entry).toBe('FAILED');
+    expect.connection({ server: ABSENT }).toHaveCause('next-hop-unreachable');
     // the host's own ICMP error tells its socket
-    expect.connection({ server: ABSENT }, { needs: 'functions' }).toHaveCause('connection-refused');
     expect.trace(syn, { needs: 'functions' }).toHaveOutcome('rejected');
     expect.trace(syn).toPass('arp_error_report');
     // arp_error_report() ends by a jump to kfree_skb(), so that its caller is the place

@@ -46,7 +46,7 @@ Tail loss probes are switched off (tcp_early_retrans) so that all that is sent a
     expect.counter('RetransSegs', { on: client }).toRise(retries + 1);
     expect.counter('TCPTimeouts', { on: client }).toRise(retries + 2);
     expect.counter('TCPAbortOnTimeout', { on: client }).toRise(1);
-    expect.connection({ serverPort: PORT }).toHaveCause('retransmitting');
+    expect.connection({ serverPort: PORT }).toHaveCause('retransmission-timeout');
     expect.socket({ on: client }).toNotRemain();
     expect.socket({ state: 'ESTABLISHED', on: server }).toRemain(1);
   },

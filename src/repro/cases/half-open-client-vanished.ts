@@ -21,6 +21,7 @@ keepalive-dead-peer), or an idle timeout of the application.`,
   },
   expectations({ expect, facts, net: { client, server } }) {
     expect.value('something came to the server', facts.heard).toBe(false);
+    expect.connection({ serverPort: PORT }).toHaveCause('one-side-vanished');
     expect.socket({ state: 'ESTABLISHED', on: server }).toRemain(1);
     expect.socket({ on: client }).toNotRemain();
     expect.trace({ proto: 'tcp', flags: 'S' }).toBeSeen(1);

@@ -42,6 +42,7 @@ that the peer lives. Here all that is 1, 1 and 2, so 3 seconds in place of more 
     expect.trace(reset).toHaveCause(byKernel({ '<5.18': 'ip-input-refused', '>=5.18': 'not-for-this-mac' }));
     expect.counter('TCPKeepAlive', { on: client }).toRise(probes);
     expect.counter('TCPAbortOnTimeout', { on: client }).toRise(1);
+    expect.connection({ serverPort: PORT }).toHaveCause('keepalive-timeout');
     expect.socket({ on: client }).toNotRemain();
     expect.socket({ state: 'ESTABLISHED', on: server }).toRemain(1);
   },

@@ -12,7 +12,8 @@ export default defineCase({
   description: `As rst-before-ack, but the sequence number of the RST is far outside the receive window of the request, as
 of an RST that somebody guesses, or of one of an earlier connection with the same ports. tcp_check_req refuses it before it
 looks at the RST flag, without an answer (anybody could have sent it), and the ACK makes the connection. The socket that is
-left behind looks like that of rst-timestamp-zero-before-ack, but PAWSEstab does not move.`,
+left behind looks like that of rst-timestamp-zero-before-ack, but PAWSEstab does not move. And nothing says that the client has
+given the connection up: a forged RST and a client that goes on look the same, so it is not called a stray one.`,
   parameters: PARAMETERS,
   requires: { modules: ['veth', 'af_packet'] },
   network: craftedClientAndServer,
@@ -31,6 +32,7 @@ left behind looks like that of rst-timestamp-zero-before-ack, but PAWSEstab does
     expect.trace({ flags: 'A', sport: CLIENT_PORT }).toNotBeDropped();
     expect.counter('PAWSEstab', { on: server }).toStay();
     expect.counter('EmbryonicRsts', { on: server }).toStay();
+    expect.connection({ clientPort: CLIENT_PORT }).toHaveCause('connection-open');
     expect.socket({ state: 'ESTABLISHED', on: server, peerPort: CLIENT_PORT }).toRemain(1);
   },
 });

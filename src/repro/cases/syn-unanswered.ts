@@ -46,6 +46,10 @@ application that cannot wait sets TCP_SYNCNT, or gives up by itself.`,
     expect.counter('TCPTimeouts', { on: client }).toRise(retries + 1);
     expect.counter('AttemptFails', { on: client }).toRise(1);
     expect.connection({ serverPort: PORT }).toHaveCause('syn-unanswered');
+    expect.that(`the SYN is counted as sent ${retries + 1} times`, ({ connections }) => {
+      const counts = connections.map(({ synRetransmissions }) => synRetransmissions + 1);
+      return { ok: counts.length === 1 && counts[0] === retries + 1, seen: counts.join(', ') };
+    });
     expect.socket({ on: client }).toNotRemain();
   },
 });

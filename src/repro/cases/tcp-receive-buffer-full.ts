@@ -73,6 +73,7 @@ the application has read. What helps: read, leave SO_RCVBUF alone and let the ke
       );
     expect.counter('TCPRcvQDrop', { on: server }).toRiseAtLeast(1);
     expect.counter('TcpRetransSegs', { on: client }).toRiseAtLeast(1);
+    expect.connection({ serverPort: port }).toHaveCause('connection-open');
     expect.socket({ state: 'ESTABLISHED', on: server }).toRemain(1);
   },
 });

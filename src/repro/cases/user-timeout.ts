@@ -36,6 +36,7 @@ brokers and databases set so that a dead peer costs seconds and not a quarter of
     expect.trace({ dport: PORT, payload: 100 }).toBeSeen();
     expect.counter('RetransSegs', { on: client }).toRiseAtLeast(1);
     expect.counter('TCPAbortOnTimeout', { on: client }).toRise(1);
+    expect.connection({ serverPort: PORT }).toHaveCause('retransmission-timeout');
     expect.socket({ on: client }).toNotRemain();
   },
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { leftovers } from '../../../src/connections/leftovers.js';
 import type { InetSocket, SkbTrace, Tuple } from '../../../src/types.js';
-import { skbTrace, traceEvent } from '../../support/traces.js';
 import { inetSocket } from '../../support/inet-sockets.js';
+import { skbTrace, traceEvent } from '../../support/traces.js';
 
 const CLIENT = { saddr: '10.0.0.2', sport: 41000, daddr: '10.0.0.1', dport: 8000 };
 const SERVER = { saddr: '10.0.0.1', sport: 8000, daddr: '10.0.0.2', dport: 41000 };
@@ -50,6 +50,13 @@ describe('a socket that is left', () => {
     expect(leftovers(STRAY, [socket(), peer]).map((one) => one.isStray)).toEqual([false]);
     expect(leftovers(STRAY, [socket({ state: 'SYN_RECV', isRequest: true })])[0]?.isStray).toBe(false);
     expect(leftovers(STRAY.slice(4), [socket()])[0]).toEqual({ socket: socket(), syn: 'syn', isStray: false });
+  });
+
+  it('is no stray where the RST had a number far off: anybody can send one', () => {
+    const forged = STRAY.map((trace) =>
+      trace.id === 'rst' ? segment('rst', 'R', CLIENT, { start: 3, cause: 'rst-outside-window' }) : trace,
+    );
+    expect(leftovers(forged, [socket()]).map((one) => one.isStray)).toEqual([false]);
   });
 
   it('belongs to the namespace, by the addresses that the packet has there', () => {

@@ -86,6 +86,69 @@ describe('a counter is moved', () => {
       expect(attribution.explain(name, 2n, { netns: NS })).toMatchObject({ explained: 2, traces: { count: 1 } });
   });
 
+  it('by a trace that could have moved it far more often, where nothing else comes nearer', () => {
+    const note = { level: 'warning' as const, text: 'packet is retransmitted' };
+    const again = { stage: 'tcp-out', tcp: tcp('AP', { payload: 5 }), func: '__tcp_retransmit_skb', notes: [note] };
+    const moved = attribute(traceOf([again, again, again])).explain('TcpExtTCPLossProbes', 1n, { netns: NS });
+    expect(moved).toMatchObject({ explained: 1, evidence: 3, traces: { count: 1 } });
+  });
+
+  it('by each time that conntrack takes a packet for invalid', () => {
+    const invalid = {
+      func: 'nf_conntrack_tcp_packet',
+      notes: [{ level: 'warning' as const, text: 'conntrack takes the packet for INVALID' }],
+    };
+    expect(attribute(traceOf([invalid, invalid])).explain('conntrack:invalid', 2n, { netns: NS })).toMatchObject({
+      explained: 2,
+    });
+  });
+
+  it('by keepalive: the probes, and the RST that gives the connection up', () => {
+    const sent = (flags: string, seq: number, start: number) =>
+      traceOf([{ func: 'net_dev_queue', stage: 'device-out', tcp: tcp(flags, { seq }) }], { start });
+    const [syn, probe, again, reset] = [sent('S', 0, 1), sent('A', 0, 2), sent('A', 0, 3), sent('AR', 1, 4)];
+    const attribution = attribute(syn, probe, again, reset);
+    const ids = (name: string, delta: bigint) => attribution.explain(name, delta, { netns: NS })?.traces.ids;
+    expect(ids('TcpExtTCPKeepAlive', 2n)).toEqual([probe.id, again.id]);
+    expect(ids('TcpExtTCPAbortOnTimeout', 1n)).toEqual([reset.id]);
+    expect(ids('TcpEstabResets', 1n)).toEqual([reset.id]);
+    expect(attribute(syn, sent('AR', 1, 2)).explain('TcpExtTCPAbortOnTimeout', 1n, { netns: NS })?.explained).toBe(0);
+  });
+
+  it('by the one of two MD5 mismatches that its reason names, where there is one', () => {
+    const refusal = (reason?: string) =>
+      traceOf([{ func: 'kfree_skb', drop: { location: 'tcp_v4_rcv+0x1', ...(reason ? { reason } : {}) } }], {
+        verdict: { outcome: 'dropped', cause: 'tcp-md5-mismatch', facts: [], text: '', advice: [], evidence: [] },
+      });
+    const [missing, wrong, unnamed] = [refusal('TCP_MD5NOTFOUND'), refusal('TCP_MD5FAILURE'), refusal()];
+    const named = attribute(missing, wrong);
+    expect(named.explain('TcpExtTCPMD5NotFound', 1n, { netns: NS })?.traces.ids).toEqual([missing.id]);
+    expect(named.explain('TcpExtTCPMD5Failure', 1n, { netns: NS })?.traces.ids).toEqual([wrong.id]);
+    expect(attribute(unnamed).explain('TcpExtTCPMD5Failure', 1n, { netns: NS })?.traces.ids).toEqual([unnamed.id]);
+  });
+
+  it('by a SYN at a connection in TIME_WAIT whose timestamp is older', () => {
+    const syn = (tsval: number) =>
+      traceOf([{ func: 'tcp_timewait_state_process', tcp: tcp('S', { tsval }), socket: { tsRecent: 100 }, ret: 2 }]);
+    const [old, fresh] = [syn(1), syn(200)];
+    expect(attribute(old, fresh).explain('TcpExtPAWSEstab', 1n, { netns: NS })?.traces.ids).toEqual([old.id]);
+  });
+
+  it('by no ACK, though the application closed its socket as if that had done it', () => {
+    const socket = { state: 'ESTABLISHED', newState: 'CLOSE' };
+    const told = (flags: string) => traceOf([{ func: 'inet_sock_set_state', tcp: tcp(flags), socket }]);
+    const [ack, reset] = [told('A'), told('R')];
+    expect(attribute(ack, reset).explain('TcpEstabResets', 1n, { netns: NS })?.traces.ids).toEqual([reset.id]);
+  });
+
+  it('by the ACK that would have begun TIME_WAIT', () => {
+    const ends = (state: string) =>
+      traceOf([{ func: 'tcp_rcv_state_process', stage: 'ip-in', tcp: tcp('A'), socket: { state, newState: 'CLOSE' } }]);
+    const [closing, closed] = [ends('FIN_WAIT1'), ends('LAST_ACK')];
+    const moved = attribute(closing, closed).explain('TcpExtTCPTimeWaitOverflow', 1n, { netns: NS });
+    expect(moved?.traces.ids).toEqual([closing.id]);
+  });
+
   it('by a SYN-ACK that was sent before', () => {
     const synAck = () => traceOf([{ func: '__ip_local_out', stage: 'ip-out', tcp: tcp('SA') }]);
     const [first, second] = [synAck(), synAck()];

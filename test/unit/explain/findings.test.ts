@@ -65,7 +65,7 @@ describe('findings', () => {
         func: 'tcp_v4_send_reset',
         group: 'tcp-out',
         message: 'connection reset',
-        state: 'UNKNOWN',
+        state: 'no socket',
         advice: ['look'],
         values: [],
       },

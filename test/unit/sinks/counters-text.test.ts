@@ -85,6 +85,15 @@ describe('the section of counters', () => {
     );
   });
 
+  it('names one trace as a whole, though not each of its retransmissions counted', () => {
+    const one = { count: 1, ids: ['a'], verdicts: [] };
+    const text = countersText(
+      record({ counters: [moved({ explained: 2, unexplained: 0, evidence: 3, traces: one })] }),
+      120,
+    );
+    expect(text).toContain('by 1 trace (');
+  });
+
   it('says when it began to count, and why there is nothing', () => {
     expect(countersText(record({ from: 'first-seen', unread: 'it has gone' }), undefined)).toBe(
       'counters of network namespace 4026531840, since its first packet was seen:\n  not known: it has gone\n\n',

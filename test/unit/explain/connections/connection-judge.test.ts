@@ -9,12 +9,15 @@ const SERVER = { address: '10.0.0.2', port: 80 };
 interface Segment {
   flags: string;
   seq?: number;
+  ack?: number;
   payload?: number;
   outcome?: Outcome;
   cause?: string;
   /** It makes a socket ESTABLISHED. */
   makes?: boolean;
   again?: number;
+  /** Times that the tracepoint of retransmissions tells of, and no packet. */
+  notice?: number;
   complete?: boolean;
 }
 
@@ -22,8 +25,10 @@ interface Segment {
 function traces(...segments: ['>' | '<', Segment][]): SkbTrace[] {
   return segments.map(([way, segment], i) => {
     const [from, to] = way === '>' ? [CLIENT, SERVER] : [SERVER, CLIENT];
-    const { flags, seq = 1, payload = 0, outcome = 'delivered', cause = 'taken-by-socket' } = segment;
-    const events: TraceEvent[] = [traceEvent({ tcp: { seq, ack: 0, flags, win: 1, payload } })];
+    const { flags, seq = 1, ack = 0, payload = 0, outcome = 'delivered', cause = 'taken-by-socket' } = segment;
+    const tcp = { seq, ack, flags, win: 1, payload };
+    const notice = traceEvent({ func: 'tcp_retransmit_skb', tcp });
+    const events: TraceEvent[] = segment.notice ? Array(segment.notice).fill(notice) : [traceEvent({ tcp })];
     if (segment.makes) events.push(traceEvent({ socket: { state: 'SYN_RECV', newState: 'ESTABLISHED' } }));
     for (let n = 0; n < (segment.again ?? 0); n++) events.push(traceEvent({ func: '__tcp_retransmit_skb' }));
     return skbTrace({
@@ -55,6 +60,7 @@ const ACK: ['>', Segment] = ['>', { flags: 'A', makes: true }];
 const REFUSED: Segment = { flags: 'R', outcome: 'dropped', cause: 'paws-reject-in-handshake' };
 const WORKED: Segment = { flags: 'R', outcome: 'worked', cause: 'rst-did-its-work' };
 const LOST: Segment = { flags: 'AP', payload: 5, outcome: 'dropped', cause: 'mtu-exceeded' };
+const SENT: Segment = { flags: 'AP', payload: 5, outcome: 'sent', cause: 'handed-to-driver' };
 const FIN: Segment = { flags: 'AF' };
 
 describe('a connection', () => {
@@ -65,6 +71,37 @@ describe('a connection', () => {
     ['that is reset', [SYN, SYN_ACK, ACK, ['<', WORKED]], 'reset', 'connection-reset'],
     ['that is reset in its handshake', [SYN, BARE_SYN_ACK, ['>', WORKED]], 'reset', 'connection-reset-in-handshake'],
     ['whose RST was refused before the ACK', [SYN, BARE_SYN_ACK, ['>', REFUSED], ACK], 'stray', 'stray-connection'],
+    [
+      "whose refused RST was not the client's: it sends data beyond it",
+      [SYN, BARE_SYN_ACK, ['>', REFUSED], ACK, ['>', { flags: 'AP', payload: 5 }]],
+      'open',
+      'connection-open',
+    ],
+    [
+      "whose refused RST was not the client's: it acknowledges what the server sends",
+      [
+        SYN,
+        BARE_SYN_ACK,
+        ['>', REFUSED],
+        ACK,
+        ['<', { flags: 'AP', payload: 5, seq: 2 }],
+        ['>', { flags: 'A', ack: 7 }],
+      ],
+      'open',
+      'connection-open',
+    ],
+    [
+      'whose data was sent before the RST that was refused, and came after it',
+      [SYN, BARE_SYN_ACK, ['>', { ...REFUSED, seq: 6 }], ACK, ['>', { flags: 'AP', payload: 5 }]],
+      'stray',
+      'stray-connection',
+    ],
+    [
+      'that an RST with a number far off was sent for: anybody can',
+      [SYN, BARE_SYN_ACK, ['>', { ...REFUSED, seq: 9e8, cause: 'rst-outside-window' }], ACK],
+      'open',
+      'connection-open',
+    ],
     [
       'whose RST was refused and repeated',
       [SYN, BARE_SYN_ACK, ['>', REFUSED], ACK, ['>', WORKED]],
@@ -79,6 +116,15 @@ describe('a connection', () => {
       ],
       'refused',
       'connection-refused',
+    ],
+    [
+      'whose next hop does not answer',
+      [
+        ['>', { flags: 'S', outcome: 'dropped', cause: 'neighbour-failed' }],
+        ['>', { flags: 'S', notice: 1 }],
+      ],
+      'refused',
+      'next-hop-unreachable',
     ],
     ['whose SYN gets no answer', [['>', { flags: 'S', again: 3 }]], 'timed-out', 'syn-unanswered'],
     [
@@ -100,10 +146,34 @@ describe('a connection', () => {
       'refused',
       'segments-of-no-connection',
     ],
-    ['whose peer is gone', [SYN, SYN_ACK, ACK, ['>', { flags: 'AP', payload: 5, again: 4 }]], 'open', 'retransmitting'],
+    ['whose peer is gone', [SYN, SYN_ACK, ACK, ['>', { ...SENT, again: 4 }]], 'open', 'retransmitting'],
     [
       'whose data are seen again as other packets',
       [SYN, SYN_ACK, ACK, ['>', LOST], ['>', LOST], ['>', LOST]],
+      'open',
+      'retransmitting',
+    ],
+    [
+      'whose data are sent again, as a notice says, with nothing of the packets but that they were sent',
+      [SYN, SYN_ACK, ACK, ['>', SENT], ['>', { ...SENT, notice: 2 }], ['>', SENT], ['>', SENT]],
+      'open',
+      'retransmitting',
+    ],
+    [
+      'whose data were acknowledged in the end',
+      [SYN, SYN_ACK, ACK, ['>', LOST], ['>', LOST], ['>', LOST], ['>', SENT], ['<', { flags: 'A', ack: 6 }]],
+      'open',
+      'connection-open',
+    ],
+    [
+      'whose data reached the receiver in the end, with no ACK seen yet',
+      [SYN, SYN_ACK, ACK, ['>', LOST], ['>', LOST], ['>', LOST], ['>', { flags: 'AP', payload: 5 }]],
+      'open',
+      'connection-open',
+    ],
+    [
+      'whose data were acknowledged by what did not arrive',
+      [SYN, SYN_ACK, ACK, ['>', LOST], ['>', LOST], ['>', LOST], ['<', { ...LOST, payload: 0, ack: 6 }]],
       'open',
       'retransmitting',
     ],
@@ -140,6 +210,22 @@ describe('a connection', () => {
       end: 4,
     });
     expect(record.verdict.text).toContain('(the server was the first); the SYN was sent 3 times');
+  });
+
+  it('counts a SYN once, whether its packet or a notice tells that it was sent again, or both', () => {
+    const count = (...segments: Parameters<typeof traces>) => only(traces(...segments)).synRetransmissions;
+    expect(count(SYN, SYN, ['>', { flags: 'S', notice: 1 }])).toBe(1);
+    expect(count(SYN, ['>', { flags: 'S', notice: 1 }])).toBe(1);
+    expect(count(SYN, SYN, SYN)).toBe(2);
+  });
+
+  it('shows of plain data only what says that it was sent again', () => {
+    const data = (seq: number): ['>', Segment] => ['>', { ...SENT, seq }];
+    const { verdict, traces: count } = only(traces(SYN, SYN_ACK, ACK, ...[1, 6, 11, 16, 21, 21, 21, 21].map(data)));
+    expect(verdict.evidence.slice(3)).toEqual(
+      [7, 8, 9, 10].map((t) => `${t}.000000 client AP seq 21: sent (handed-to-driver)`),
+    );
+    expect(count).toBe(11);
   });
 
   it('that uses the ports again is another one', () => {

@@ -77,6 +77,27 @@ describe('a packet that nothing was lost of', () => {
     ]);
   });
 
+  it('is not what a packet socket hands to its program', () => {
+    const clone = at('skb_clone', { skb: 1, parent: 0 });
+    const copied = at('skb_copy_datagram_iovec', { skb: 1 });
+    const stolen = noted('tcf_classify', 'tc-took');
+    expect(said([at('packet_rcv'), clone, stolen, freed, copied])).toEqual(['unknown', 'tc-took']);
+    // on the way out the clone is made first
+    const sent = [at('__dev_queue_xmit'), clone, at('packet_rcv', { skb: 1 }), at('dev_hard_start_xmit'), copied];
+    expect(said(sent)).toEqual(['sent', 'handed-to-driver']);
+    // a datagram for several sockets is cloned too
+    const multicast = [at('packet_rcv'), at('__udp4_lib_rcv'), clone, copied];
+    expect(said(multicast)).toEqual(['delivered', 'taken-by-socket']);
+    expect(said([at('netif_receive_skb'), at('skb_copy_datagram_iovec')])).toEqual(['delivered', 'taken-by-socket']);
+  });
+
+  it('has been read with its FIN, where it has no data', () => {
+    const unread = drop('sk_stream_kill_queues+0x1', undefined, 'x');
+    const segment = (payload: number) => at('tcp_v4_rcv', { tcp: { seq: 1, ack: 1, flags: 'AF', win: 1, payload } });
+    expect(said([segment(0), unread])).toEqual(['delivered', 'taken-by-socket']);
+    expect(said([segment(5), unread])).toEqual(['delivered', 'unread-at-close']);
+  });
+
   it('has what else is true as facts', () => {
     const rewritten: Note = { level: 'info', text: 'packet is rewritten', cause: 'nat-rewritten' };
     const events = [
@@ -263,6 +284,12 @@ describe('a loss', () => {
     ['a note alone', [noted('tcp_filter', 'socket-filter-drop'), freed], 'dropped', 'socket-filter-drop'],
   ] as const)('by %s', (_what, events, outcome, cause) => {
     expect(said([...events]).slice(0, 2)).toEqual([outcome, cause]);
+  });
+
+  it('by TCP MD5 says which mismatch it was, where the reason does', () => {
+    const textOf = (reason?: string) => judge(skbTrace({ events: [drop('tcp_v4_rcv+0x1', reason)] })).text;
+    expect(textOf('TCP_MD5NOTFOUND')).toContain('a segment without TCP MD5 signature came');
+    expect(textOf('TCP_MD5FAILURE')).toContain('the TCP MD5 signature is wrong');
   });
 
   it('by an unreachable route is told from a host that does not forward where the kernel would name that', () => {

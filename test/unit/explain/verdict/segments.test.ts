@@ -297,4 +297,19 @@ describe('a segment for a connection in TIME_WAIT', () => {
     expect(at(tcp('R', { seq: 6000 }), 0)).toEqual(['unknown', 'rst-undecided']);
     expect(at(tcp('R', { seq: 60_000 }), 0)).toEqual(['dropped', 'rst-outside-window']);
   });
+
+  it('is an RST that ends it or is ignored, as tcp_rfc1337 says, where that can be read', () => {
+    const func = 'tcp_timewait_state_process';
+    const event = traceEvent({ func, stage: 'tcp-in', tcp: tcp('R', { seq: 5000 }), socket: wait, ret: 0 });
+    const verdictWith = (...values: string[]) =>
+      judge(skbTrace({ events: [event] }), {
+        facts: FUNCTIONS,
+        read: (names) =>
+          names.flatMap((name) => (name.endsWith('rfc1337') ? values.map((value) => ({ name, value })) : [])),
+      });
+    expect(verdictWith().text).toContain('unless net.ipv4.tcp_rfc1337 is set');
+    expect(verdictWith('0')).toMatchObject({ cause: 'rst-did-its-work' });
+    expect(verdictWith('0').text).not.toContain('unless');
+    expect(verdictWith('1')).toMatchObject({ outcome: 'dropped', cause: 'rst-ignored-in-time-wait' });
+  });
 });

@@ -1,27 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { judgeConnection } from '../../../src/explain/connections/judge-connection.js';
-import type { SegmentFact } from '../../../src/explain/connections/segment-fact.js';
-
-const CLIENT = '10.0.0.1 41002';
-const SERVER = '10.0.0.2 8000';
-
-function segment(flags: string, from: string, more: Partial<SegmentFact> = {}): SegmentFact {
-  return {
-    t: 0,
-    date: '2026-01-01T00:00:00.000000Z',
-    from,
-    to: from === CLIENT ? SERVER : CLIENT,
-    flags,
-    seq: 1,
-    payload: 0,
-    outcome: 'delivered',
-    cause: 'taken-by-socket',
-    establishes: false,
-    retransmissions: 0,
-    complete: true,
-    ...more,
-  };
-}
+import { judgeConnection } from '../../../../src/explain/connections/judge-connection.js';
+import type { SegmentFact } from '../../../../src/explain/connections/segment-fact.js';
+import { CLIENT, SERVER, segment } from '../../../support/segments.js';
 
 const reset = segment('R', CLIENT, { outcome: 'worked', cause: 'rst-did-its-work' });
 const handshake = [segment('SA', SERVER, { establishes: true }), segment('A', CLIENT, { establishes: true })];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { factOf } from '../../../src/explain/connections/segment-fact.js';
-import { skbTrace, traceEvent } from '../../support/traces.js';
+import { factOf } from '../../../../src/explain/connections/segment-fact.js';
+import { skbTrace, traceEvent } from '../../../support/traces.js';
 
 const tcp = { seq: 1, ack: 1, flags: 'AP', win: 1, payload: 100 };
 const tuple = { saddr: '10.0.0.1', daddr: '10.0.0.2', sport: 41000, dport: 8000 };
@@ -9,6 +9,14 @@ function retransmissions(...funcs: string[]): number | undefined {
   const events = funcs.map((func) => traceEvent({ func, tcp }));
   return factOf(skbTrace({ proto: 'tcp', tuple, events }))?.retransmissions;
 }
+
+describe('a trace of nothing but the tracepoint of retransmissions', () => {
+  it('is a notice, which counts each time', () => {
+    const events = ['tcp_retransmit_skb', 'tcp_retransmit_skb'].map((func) => traceEvent({ func, tcp }));
+    expect(factOf(skbTrace({ proto: 'tcp', tuple, events }))).toMatchObject({ isNotice: true, retransmissions: 2 });
+    expect(factOf(skbTrace({ proto: 'tcp', tuple, events: [traceEvent({ tcp })] }))?.isNotice).toBe(false);
+  });
+});
 
 describe('how often a segment was sent again', () => {
   it('is told by the function that does so, and by the tracepoint in its place', () => {
