@@ -30,7 +30,7 @@ export function blockLength({ rotate }: OutputPlace): number | undefined {
 
 /**
  * Opens what the output goes to: a file, compressed by its name, or standard output. `onGone`: called when standard output
- * can no longer be written. Throws UsageError.
+ * can no longer be written. Throws UsageError, and NettraceError where a file cannot be opened.
  */
 export function openWriter(place: OutputPlace, onGone?: () => void): Writer {
   checkPlace(place);
