@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { buildProgram, type Handlers } from './commands/program.js';
 import { NettraceError, UsageError } from './errors.js';
+import { whyNot } from './file-errors.js';
 import { printable } from './sinks/printable.js';
 
 const EXIT_FAILURE = 1;
@@ -79,9 +80,20 @@ function report(error: unknown): number {
   return EXIT_FAILURE;
 }
 
-// a reader that has gone is no error; how much of it matters each writer knows
-process.stdout.on('error', () => {});
+/** A reader that has gone is no error. */
+let outputFailure: unknown;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') outputFailure ??= error;
+});
+// nobody is left to tell
 process.stderr.on('error', () => {});
+process.on('exit', () => {
+  // what goes through a writer has failed there, and was told of
+  if (outputFailure === undefined || process.exitCode) return;
+  process.exitCode = report(
+    new NettraceError(`cannot write standard output: ${whyNot(outputFailure)}`, { cause: outputFailure }),
+  );
+});
 try {
   await buildProgram(version(), handlers).parseAsync();
 } catch (error) {

@@ -44,7 +44,7 @@ export class CaptureFile {
 
   /** Throws as `openOutputFile`. */
   constructor(path: string) {
-    this.#writer = new FileWriter(openOutputFile(path), path);
+    this.#writer = new FileWriter(openOutputFile(path), `'${path}'`);
     this.#writer.write(pcapHead(OPTIONS));
   }
 

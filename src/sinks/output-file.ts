@@ -4,6 +4,9 @@ import { whyNot } from '../file-errors.js';
 import { ownUid, type ResolvedName, resolveName } from './resolved-name.js';
 import type { Writer } from './stream-writer.js';
 
+/** The descriptor of standard output. */
+export const STDOUT = 1;
+
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'choose a file that you may write',
   EISDIR: 'give the name of a file in it',
@@ -86,19 +89,20 @@ function writeSome(fd: number, bytes: Uint8Array, at: number): number {
   }
 }
 
-/** Writes whole blocks to a descriptor; what does not fit as a whole is taken back. */
+/** Writes whole blocks at the end of what a descriptor leads to; what does not fit as a whole is taken back. */
 export class FileWriter implements Writer {
   readonly closed = false;
   readonly #fd: number;
-  readonly #path: string;
+  readonly #name: string;
   #written = 0;
 
-  constructor(fd: number, path: string) {
+  /** `name`: what messages call it. */
+  constructor(fd: number, name: string) {
     this.#fd = fd;
-    this.#path = path;
+    this.#name = name;
   }
 
-  /** Bytes in the file. */
+  /** Bytes that this writer wrote. */
   get written(): number {
     return this.#written;
   }
@@ -111,12 +115,9 @@ export class FileWriter implements Writer {
       while (at < bytes.length) at += writeSome(this.#fd, bytes, at);
       this.#written += bytes.length;
     } catch (cause) {
-      try {
-        if (fstatSync(this.#fd).isFile()) ftruncateSync(this.#fd, this.#written);
-      } catch {}
-      const { code } = cause as NodeJS.ErrnoException;
-      throw new NettraceError(`cannot write '${this.#path}': ${code === 'ENOSPC' ? 'the disk is full' : code}`, {
-        advice: `what is in the file is whole: ${this.#written} bytes`,
+      const whole = this.#takeBack(at);
+      throw new NettraceError(`cannot write ${this.#name}: ${whyNot(cause)}`, {
+        ...(whole === undefined ? {} : { advice: `what is in the file is whole: ${whole} bytes` }),
         cause,
       });
     }
@@ -125,4 +126,25 @@ export class FileWriter implements Writer {
   close(): void {
     closeSync(this.#fd);
   }
+
+  /** The last so many bytes. Returns the size of the file, if it is one. */
+  #takeBack(bytes: number): number | undefined {
+    try {
+      const stat = fstatSync(this.#fd);
+      if (!stat.isFile()) return undefined;
+      ftruncateSync(this.#fd, stat.size - bytes);
+      return stat.size - bytes;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Standard output that is a file. It stays open: it is not this program's. */
+export class StandardOutputFile extends FileWriter {
+  constructor() {
+    super(STDOUT, 'standard output');
+  }
+
+  override close(): void {}
 }

@@ -72,7 +72,7 @@ export class RotatingFile implements Writer {
     let file: FileWriter | undefined;
     try {
       const fd = openResolved(this.#place, path, { keep: true });
-      file = new FileWriter(fd, path);
+      file = new FileWriter(fd, `'${path}'`);
       this.#file = file;
       const stat = fstatSync(fd);
       if (!stat.isFile() || this.#place.isProcLink)
@@ -126,7 +126,7 @@ export class RotatingFile implements Writer {
       });
     }
     const full = this.#file;
-    this.#file = new FileWriter(openResolved(this.#place, this.#path), this.#path);
+    this.#file = new FileWriter(openResolved(this.#place, this.#path), `'${this.#path}'`);
     full.close();
   }
 }

@@ -1,8 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { PROBES } from '../../src/generated/probes.js';
 import type { Check } from '../../src/load/preflight.js';
+import { jsonLine } from '../../src/sinks/json.js';
 import { nettrace, ROOT, run } from '../support/command.js';
+import { useFolder } from '../support/folder.js';
+import { skbTrace } from '../support/traces.js';
 
 // each test starts Node anew
 vi.setConfig({ testTimeout: 60_000 });
@@ -165,5 +169,46 @@ describe('a pipe whose reader has gone', () => {
   it.each(['probes', 'probes --json', '-h'])('ends nettrace %s quietly', async (words) => {
     const { stderr } = await run('sh', ['-c', `"$0" dist/cli.js ${words} | true`, process.execPath]);
     expect(stderr).toBe('');
+  });
+});
+
+describe('a full disk behind standard output', () => {
+  const at = useFolder();
+
+  it.each(['-h', '-V', 'probes', 'doctor --json', 'help show'])('is told by nettrace %s', async (words) => {
+    const { code, stderr } = await run('sh', ['-c', `exec "$0" dist/cli.js ${words} > /dev/full`, process.execPath]);
+    expect(stderr).toBe('nettrace: cannot write standard output: the disk is full\n');
+    expect(code).toBe(1);
+  });
+
+  it.for([
+    ['', 'text'],
+    ['--json', 'JSON'],
+  ] as const)('leaves whole records only, behind what was there before (%s %s)', async ([option], ctx) => {
+    const disk = at('disk');
+    mkdirSync(disk);
+    writeFileSync(
+      at('t.ndjson'),
+      Array.from({ length: 3000 }, (_, i) => jsonLine(skbTrace({ id: String(i) }))).join(''),
+    );
+    const { status, stderr: why } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk]);
+    ctx.skip(status !== 0, `a small tmpfs cannot be mounted here: ${why}`);
+    try {
+      const command = `echo before > ${disk}/out; exec "$0" dist/cli.js show ${at('t.ndjson')} ${option} >> ${disk}/out`;
+      const { code, stderr } = await run('sh', ['-c', command, process.execPath]);
+      const text = readFileSync(`${disk}/out`, 'utf8');
+      expect(stderr).toBe(
+        `nettrace: cannot write standard output: the disk is full\n  what is in the file is whole: ${text.length} bytes\n`,
+      );
+      expect(code).toBe(1);
+      const [before, ...lines] = text.split('\n');
+      expect(before).toBe('before');
+      expect(text.length).toBeGreaterThan(50_000);
+      expect(lines.at(-1)).toBe('');
+      if (option) for (const line of lines.slice(0, -1)) JSON.parse(line);
+      else expect(text).toMatch(/\n\n$/);
+    } finally {
+      execFileSync('umount', [disk]);
+    }
   });
 });

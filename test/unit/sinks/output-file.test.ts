@@ -36,7 +36,7 @@ afterEach(() => {
 });
 
 function write(path: string, text: string): void {
-  const writer = new FileWriter(openOutputFile(path), path);
+  const writer = new FileWriter(openOutputFile(path), `'${path}'`);
   writer.write(text);
   writer.close();
 }
@@ -235,7 +235,7 @@ describe('writing to it', () => {
     try {
       const path = join(mountPoint, 'trace');
       const fd = openOutputFile(path);
-      const writer = new FileWriter(fd, path);
+      const writer = new FileWriter(fd, `'${path}'`);
       const block = `${'x'.repeat(9999)}\n`;
       const error = failure(() => {
         for (let i = 0; i < 100; i++) writer.write(block);
@@ -255,7 +255,7 @@ describe('writing to it', () => {
 
   it('to a device that is full says so', (ctx) => {
     ctx.skip(!existsSync('/dev/full'), 'there is no /dev/full');
-    const writer = new FileWriter(openOutputFile('/dev/full'), '/dev/full');
+    const writer = new FileWriter(openOutputFile('/dev/full'), "'/dev/full'");
     expect(() => writer.write('x')).toThrow("cannot write '/dev/full': the disk is full");
     writer.close();
   });
@@ -276,7 +276,7 @@ describe('writing to it', () => {
     const output: string[] = [];
     reader.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
     const fd = await openWhenRead(path);
-    const writer = new FileWriter(fd, path);
+    const writer = new FileWriter(fd, `'${path}'`);
     const block = 'x'.repeat(100_000);
     for (let i = 0; i < 5; i++) writer.write(block);
     writer.close();
@@ -291,7 +291,7 @@ describe('writing to it', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const gone = once(reader, 'close');
-    const writer = new FileWriter(await openWhenRead(path), path);
+    const writer = new FileWriter(await openWhenRead(path), `'${path}'`);
     writer.write('one line\n');
     await gone;
     expect(() => writer.write('another\n')).toThrow(`cannot write '${path}': EPIPE`);
