@@ -104,7 +104,7 @@ export interface TraceOptions {
   bufferBytes?: number;
   /** Close a trace that has been silent for so long, in milliseconds (default 5000; 1000 with tracepoints alone). */
   ageMs?: number;
-  /** Ends the run. */
+  /** Ends the run as `stop()` does; where it comes before `ready`, that rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -199,6 +199,8 @@ export function parseFilter(options: TraceOptions): Filter {
   if (options.comm !== undefined && (options.comm.length === 0 || Buffer.byteLength(options.comm) > 15)) {
     throw new UsageError(`names of processes have 1 to 15 bytes, not '${options.comm}'`);
   }
+  if (options.netns !== undefined && options.netnsCurrent)
+    throw new UsageError('netns and netnsCurrent are both given', { advice: 'give one of them, or netns as a list' });
   checkMode(options.mode ?? 'life', options);
   checkBuffer(options.bufferBytes);
   if (options.sample !== undefined) checkSample(options.sample, options);

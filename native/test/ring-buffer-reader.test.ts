@@ -105,7 +105,7 @@ describe.skipIf(missing.bpf)('a ring buffer reader', () => {
     const busy = { code: 'EBUSY', operation: 'read ring buffer', target: 'events' };
     const failure = (act: () => unknown) => {
       try {
-        act();
+        return act();
       } catch (error) {
         return error;
       }
