@@ -4,6 +4,7 @@ import { CommanderError } from 'commander';
 import { buildProgram, type Handlers } from './commands/program.js';
 import { NettraceError, UsageError } from './errors.js';
 import { whyNot } from './file-errors.js';
+import { requirePlatform } from './load/preflight.js';
 import { printable } from './sinks/printable.js';
 
 const EXIT_FAILURE = 1;
@@ -14,9 +15,23 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** For what looks into the kernel. Throws NettraceError where this machine, or this installation, has no addon for that. */
+async function needAddon(): Promise<void> {
+  requirePlatform();
+  try {
+    await import('#bpf-loader');
+  } catch (cause) {
+    throw new NettraceError((cause as Error).message, {
+      advice: 'run make build, or install the package again',
+      cause,
+    });
+  }
+}
+
 /** Each is loaded when it is called: those that read files need no addon, and help needs none of them. */
 const handlers: Handlers = {
   async trace(options) {
+    await needAddon();
     const { KernelReading } = await import('./load/kernel.js');
     // takes other threads as long as this one needs for the rest of the program
     const kernel = new KernelReading(options.btfPath);
@@ -37,6 +52,7 @@ const handlers: Handlers = {
     }
   },
   async connections(options) {
+    await needAddon();
     const { connectionsCommand } = await import('./commands/connections.js');
     return connectionsCommand(options);
   },
@@ -45,6 +61,7 @@ const handlers: Handlers = {
     return doctorCommand(options);
   },
   async repro(words, options) {
+    await needAddon();
     const { reproCommand } = await import('./commands/repro.js');
     process.exitCode = await reproCommand(words, options);
   },

@@ -156,6 +156,26 @@ describe('nettrace as another user', () => {
     for (const name of ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN']) expect(stderr).toContain(name);
   });
 
+  it.for(['bpf', 'perfmon', 'net_admin'])(
+    'names %s where that alone is missing, to a user and to root',
+    async (missing, ctx) => {
+      onlyOnRealMachines(ctx);
+      readableByOthers(ctx);
+      const others = ['bpf', 'perfmon', 'net_admin'].filter((name) => name !== missing);
+      const root = ['setpriv', `--bounding-set=-sys_admin,-${missing}`];
+      for (const [who, before] of [
+        ['you are not root, and lack', as(...others)],
+        ['root here lacks', root],
+      ] as const) {
+        const { code, stdout, stderr } = await new Cli(MINE, before).ended;
+        expect(stderr.split('\n')[0]).toBe(
+          `nettrace: cannot trace: ${who} CAP_${missing.toUpperCase()} (or CAP_SYS_ADMIN, which stands for all)`,
+        );
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      }
+    },
+  );
+
   it('works with exactly those, where kernel addresses are shown', async (ctx) => {
     if (readFileSync('/proc/sys/kernel/kptr_restrict', 'utf8').trim() !== '0')
       ctx.skip('kernel.kptr_restrict hides addresses here');

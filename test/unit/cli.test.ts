@@ -165,6 +165,52 @@ describe('nettrace doctor', () => {
   });
 });
 
+describe('where nothing can be traced', () => {
+  /** Node says what it runs on; this changes what it says. */
+  const saying = (name: string, value: string) =>
+    `NODE_OPTIONS=--import=data:text/javascript,Object.defineProperty(process,'${name}',{value:'${value}'})`;
+  const OTHER_SYSTEM = saying('platform', 'darwin');
+  const BROKEN = 'BPF_LOADER_ADDON=/nowhere.node';
+  const start = (variable: string, ...words: string[]) =>
+    run('env', [variable, process.execPath, `${ROOT}dist/cli.js`, ...words]);
+
+  it.each([
+    [OTHER_SYSTEM, 'cannot trace: this is darwin: nettrace looks into the Linux kernel', 'run it on Linux'],
+    [saying('arch', 'ia32'), 'cannot trace: this machine is ia32', 'nettrace runs on 64-bit x86 and arm'],
+    [
+      'BPF_LOADER_ADDON=/nowhere.node',
+      "the addon of bpf-loader-node cannot be loaded: Cannot find module '/nowhere.node'",
+      'run make build, or install the package again',
+    ],
+    [`BPF_LOADER_ADDON=${ROOT}src/cli.ts`, /^the addon of bpf-loader-node cannot be loaded: \S/, 'run make build'],
+  ])('%s: each command that needs it says so, with exit code 1', async (variable, message, advice) => {
+    for (const words of [[], ['connections'], ['repro', 'list']]) {
+      const { code, stdout, stderr } = await start(variable, ...words);
+      const [first = '', second, ...more] = stderr.trimEnd().split('\n');
+      if (typeof message === 'string') expect(first).toBe(`nettrace: ${message}`);
+      else expect(first.replace('nettrace: ', '')).toMatch(message);
+      expect(second).toContain(advice);
+      expect(more).toEqual([]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    }
+  });
+
+  it.each([
+    [OTHER_SYSTEM, /^FAIL {2}system: this is darwin/m],
+    [BROKEN, /^FAIL {2}probes: the addon of bpf-loader-node cannot be loaded/m],
+  ])('%s: doctor finds it, and probes and show do without', async (variable, line) => {
+    const doctor = await start(variable, 'doctor');
+    expect(doctor.stdout).toMatch(line);
+    expect(doctor.code).toBe(1);
+    const probes = await start(variable, 'probes');
+    expect(probes.stdout).toMatch(/^ {2}\? tcp_v4_rcv$/m);
+    expect(probes.stderr).toMatch(/^nettrace: what is available here could not be seen: /);
+    expect(probes.code).toBe(0);
+    const show = await start(variable, 'show', '/dev/null');
+    expect(show).toMatchObject({ code: 0, stdout: '' });
+  });
+});
+
 describe('a pipe whose reader has gone', () => {
   it.each(['probes', 'probes --json', '-h'])('ends nettrace %s quietly', async (words) => {
     const { stderr } = await run('sh', ['-c', `"$0" dist/cli.js ${words} | true`, process.execPath]);
