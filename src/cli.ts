@@ -72,19 +72,8 @@ const handlers: Handlers = {
 };
 
 function report(error: unknown): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0;
-    // commander's own text for the help of a command that is not there is none
-    const message = error.code === 'commander.help' ? 'there is no such command' : error.message;
-    process.stderr.write(
-      `nettrace: ${message
-        .replace(/^error: /, '')
-        .split('\n')
-        .map(printable)
-        .join('\n  ')}\n  nettrace -h lists the options\n`,
-    );
-    return EXIT_USAGE;
-  }
+  // help and version that were asked for end so too
+  if (error instanceof CommanderError) return error.exitCode;
   if (error instanceof NettraceError) {
     process.stderr.write(
       `nettrace: ${printable(error.message)}\n${error.advice ? `  ${error.advice.split('\n').map(printable).join('\n  ')}\n` : ''}`,

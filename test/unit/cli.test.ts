@@ -72,6 +72,24 @@ describe('wrong use', () => {
     expect(code).toBe(2);
   });
 
+  it('points to the help of the command that the words were for', async () => {
+    const { code, stderr } = await nettrace('doctor', '--no-such-option');
+    expect(stderr).toBe("nettrace: unknown option '--no-such-option'\n  nettrace doctor -h lists the options\n");
+    expect(code).toBe(2);
+  });
+
+  it('tells a number that is too large as it came', async () => {
+    const { code, stderr } = await nettrace('-c', '99999999999999999999');
+    expect(stderr).toBe("nettrace: count is too large: '99999999999999999999'\n");
+    expect(code).toBe(2);
+  });
+
+  it('knows repro behind a slip of the keys', async () => {
+    expect((await nettrace('repor')).stderr).toBe(
+      "nettrace: unknown command 'repor'\n  did you mean nettrace repro?\n",
+    );
+  });
+
   it.each([
     [['tcp', 'port', 'and', 'udp'], 'filter expression, column 10: syntax error', 'tcp port and udp', '         ^^^'],
     [['tcp port http8'], "filter expression, column 10: unknown port 'http8'", 'tcp port http8', '         ^^^^^'],
@@ -128,6 +146,29 @@ describe('nettrace probes', () => {
     const { code, stdout } = await nettrace('probes');
     expect(code).toBe(0);
     for (const { name } of PROBES) expect(stdout).toMatch(new RegExp(`^ {2}[-+?] ${name}\\b`, 'm'));
+  });
+
+  it('marks what is not in the default set', async () => {
+    const { stdout } = await nettrace('probes');
+    expect(stdout).toMatch(/^ {2}[-+?] tcp_skb_entail( \(\w+\))?, only with -t/m);
+    expect(stdout).toMatch(/^ {2}[-+?] tcp_v4_rcv$/m);
+    expect(stdout).toMatch(/^bonding \(also: bond\), only with -t$/m);
+  });
+
+  it('calls available what doctor can attach', async () => {
+    const [table, report] = await Promise.all([nettrace('probes', '--json'), nettrace('doctor', '--json')]);
+    const { ok, probes } = JSON.parse(report.stdout) as {
+      ok: boolean;
+      probes: { name: string; target?: string; backend: string | null }[];
+    };
+    const rows = JSON.parse(table.stdout) as { name: string; available?: boolean }[];
+    const available = new Set(rows.filter((row) => row.available).map((row) => row.name));
+    if (!ok) expect(available.size).toBe(0);
+    const attached = probes.filter((probe) => probe.backend !== null);
+    expect(attached.filter(({ name }) => !available.has(name))).toEqual([]);
+    const functions = probes.filter(({ target }) => target && !target.includes(':'));
+    if (functions.every(({ backend }) => backend === null))
+      expect(functions.filter(({ name }) => available.has(name))).toEqual([]);
   });
 
   it('--json gives it to scripts', async () => {
