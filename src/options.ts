@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { parseAddress } from './decode/addresses.js';
 import { parseTcpFlags } from './decode/names.js';
 import { UsageError } from './errors.js';
@@ -49,6 +48,7 @@ export interface TraceOptions {
   netns?: string | readonly string[];
   /** The network namespace of this process. */
   netnsCurrent?: boolean;
+  /** An interface that is there when the run begins, in `netns` or else in the network namespace of this process. */
   ifname?: string;
   /** Packets of sockets that this process owns: by its id, by its name (of the main thread, at most 15 bytes). */
   pid?: number;
@@ -225,25 +225,6 @@ export function parseFilter(options: TraceOptions): Filter {
   if (filter.pktLen?.high === 0) throw new UsageError(`packet length must be at least 1, not '${options.pktLen}'`);
   checkContradictions(filter);
   return filter;
-}
-
-/** Throws UsageError for an interface that is not there. */
-export function checkInterface(filter: Filter, otherNetns: boolean): void {
-  const { ifname } = filter;
-  // in another namespace the name cannot be looked up from here
-  if (ifname === undefined || otherNetns || interfaceExists(ifname)) return;
-  throw new UsageError(`there is no interface '${ifname}' in this network namespace`, {
-    advice: 'ip link lists them; for an interface of another namespace give --netns too',
-  });
-}
-
-/** networkInterfaces() of node:os leaves out interfaces without an address. */
-function interfaceExists(name: string): boolean {
-  try {
-    return readdirSync('/sys/class/net').includes(name);
-  } catch {
-    return true; // without sysfs it cannot be said
-  }
 }
 
 /** A filter that no packet can match is a mistake, not a wish. */

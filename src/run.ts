@@ -14,14 +14,16 @@ import { NettraceError } from './errors.js';
 import { compileFilters } from './filter/compile-filters.js';
 import { EndReport } from './end-report.js';
 import { planProbes } from './load/attach-plan.js';
+import { checkPlaces } from './load/check-places.js';
 import { type Kernel, KernelReading } from './load/kernel.js';
 import { netnsInode, wantedNetns } from './load/netns.js';
 import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
+import { wordsNotTraced } from './load/words-not-traced.js';
 import { followsPackets, type Mode, watchesSockets } from './modes.js';
 import { checkShapes } from './option-shapes.js';
-import { checkInterface, parseFilter, type TraceOptions } from './options.js';
+import { parseFilter, type TraceOptions } from './options.js';
 import { defaultSample, parseSample, SampleLevel } from './sample.js';
 import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
 import type { OutputRecord } from './types.js';
@@ -92,6 +94,16 @@ function wrongShape(options: unknown): unknown {
   }
 }
 
+/** Throws NettraceError where nothing of what was asked for by name is attached: what is left are all frees of the machine. */
+function requireWanted(words: readonly string[], programs: AttachedPrograms): void {
+  const missing = wordsNotTraced(words, programs);
+  if (words.length === 0 || missing.length < new Set(words).size) return;
+  throw new NettraceError(`nothing of what is to be traced is here: ${missing.join(', ')}`, {
+    advice:
+      'nettrace probes lists what is, nettrace doctor says why; a module has its functions once it is loaded (modprobe)',
+  });
+}
+
 /** Ties the stages together: load, read, decode, assemble, explain. */
 export class Run implements TraceRun<OutputRecord> {
   readonly ready: Promise<AttachReport>;
@@ -147,7 +159,7 @@ export class Run implements TraceRun<OutputRecord> {
     this.#throwIfAborted();
     const filter = parseFilter(options);
     const netns = wantedNetns(options.netns, options.netnsCurrent ?? false);
-    checkInterface(filter, options.netns !== undefined);
+    if (!options.force) checkPlaces(options);
     const generated = compileFilters(options);
     const bufferBytes = options.bufferBytes ?? DEFAULT_BUFFER_BYTES;
     const sample = parseSample(options.sample ?? defaultSample(options));
@@ -183,6 +195,7 @@ export class Run implements TraceRun<OutputRecord> {
     const kernel = await reading.whole;
     this.#programs = programs;
     this.#throwIfAborted();
+    requireWanted(options.trace ?? [], programs);
     if (sample.adaptive && followsPackets(this.#mode)) this.#sampleLevel = new SampleLevel(bufferBytes);
     this.#decoder = new RecordDecoder(programs.plan.probes.length);
     this.#pipeline = this.#makePipeline(kernel, programs);

@@ -116,11 +116,33 @@ describe('nettrace', () => {
     [['-t', 'no_such_function'], "unknown function or group 'no_such_function'"],
     [['--netns', 'no-such-namespace'], "there is no network namespace 'no-such-namespace'"],
     [['--ifname', 'no-such-if'], "there is no interface 'no-such-if'"],
+    [['--netns', '12345'], 'there is no network namespace with the inode 12345'],
   ] as const)('refuses %j', async ([words, message], ctx) => {
     onlyOnRealMachines(ctx);
     const { code, stdout, stderr } = await new Cli(words).ended;
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('nettrace -t', () => {
+  const TRACEPOINTS = ['--backend', 'tracepoint'];
+
+  it('of functions where none can be attached is refused: nothing but frees would be shown', async (ctx) => {
+    onlyOnRealMachines(ctx);
+    const { code, stdout, stderr } = await new Cli([...TRACEPOINTS, '-t', 'tcp_v4_rcv,ip_rcv']).ended;
+    expect(stderr).toMatch(
+      /^nettrace: nothing of what is to be traced is here: tcp_v4_rcv, ip_rcv\n {2}nettrace probes lists/,
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it('names what is not there beside what is, and says that it was told to take tracepoints only', async (ctx) => {
+    onlyOnRealMachines(ctx);
+    const cli = await new Cli([...TRACEPOINTS, '-t', 'tcp_v4_rcv,net_dev_queue', ...MINE]).ready();
+    const { stderr } = await cli.interrupt();
+    expect(stderr).toMatch(/^nettrace: tracepoints only, as --backend asks for: functions,/m);
+    expect(stderr).toMatch(/^nettrace: not traced here: tcp_v4_rcv$/m);
   });
 });
 
