@@ -1,12 +1,16 @@
 import { statSync } from 'node:fs';
-import { BpfError, describeInterface } from '#bpf-loader';
+import { BpfError, readInNetns } from '#bpf-loader';
 import { UsageError } from '../errors.js';
-import { NetnsFiles } from '../explain/netns-files.js';
+import { NetnsFiles, readOwn } from '../explain/netns-files.js';
 import type { TraceOptions } from '../options.js';
 import { wantedNetns } from './netns.js';
 
 /** The smallest of a namespace: MNT_NS_INIT_INO of linux/nsfs.h (6.18); before, all were from PROC_DYNAMIC_FIRST on, which is 8 more. */
 const FIRST_INODE = 0xef_ff_ff_f8;
+
+const INTERFACES = '/proc/thread-self/net/dev';
+/** Tens of thousands of interfaces. */
+const MAX_LIST_BYTES = 8 << 20;
 
 /** Processes of others are seen by whoever may look at the first one. */
 function seesAllProcesses(): boolean {
@@ -26,16 +30,24 @@ function checkNamespaces(netns: readonly string[], files: NetnsFiles): void {
   });
 }
 
-/** True also where it cannot be said, as in a namespace that nothing leads to or that may not be entered. */
-function hasInterface(inode: number, name: string, files: NetnsFiles): boolean {
+/** As a namespace lists its interfaces; undefined where nothing leads to it, or it may not be entered. */
+function interfaceList(inode: number, files: NetnsFiles): string | undefined {
   const place = files.placeOf(inode);
-  if (!place) return true;
+  if (!place) return undefined;
+  const { netns } = place;
+  if (netns === undefined) return readOwn(INTERFACES);
   try {
-    describeInterface(name, place);
-    return true;
+    return readInNetns(netns, INTERFACES, { inode, maxBytes: MAX_LIST_BYTES }).toString();
   } catch (error) {
-    return !(error instanceof BpfError && error.code === 'ENODEV');
+    if (!(error instanceof BpfError)) throw error;
+    return undefined;
   }
+}
+
+/** True also where it cannot be said. To ask for an interface by name would have the kernel load a module of that name. */
+function hasInterface(inode: number, name: string, files: NetnsFiles): boolean {
+  const list = interfaceList(inode, files);
+  return list === undefined || list.split('\n').some((line) => line.trimStart().startsWith(`${name}:`));
 }
 
 function checkInterface(name: string, netns: TraceOptions['netns'], files: NetnsFiles): void {
