@@ -20,7 +20,7 @@ import { netnsInode, wantedNetns } from './load/netns.js';
 import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
-import { wordsNotTraced } from './load/words-not-traced.js';
+import { requireWanted } from './load/words-not-traced.js';
 import { followsPackets, type Mode, watchesSockets } from './modes.js';
 import { checkShapes } from './option-shapes.js';
 import { parseFilter, type TraceOptions } from './options.js';
@@ -92,16 +92,6 @@ function wrongShape(options: unknown): unknown {
   } catch (error) {
     return error;
   }
-}
-
-/** Throws NettraceError where nothing of what was asked for by name is attached: what is left are all frees of the machine. */
-function requireWanted(words: readonly string[], programs: AttachedPrograms): void {
-  const missing = wordsNotTraced(words, programs);
-  if (words.length === 0 || missing.length < new Set(words).size) return;
-  throw new NettraceError(`nothing of what is to be traced is here: ${missing.join(', ')}`, {
-    advice:
-      'nettrace probes lists what is, nettrace doctor says why; a module has its functions once it is loaded (modprobe)',
-  });
 }
 
 /** Ties the stages together: load, read, decode, assemble, explain. */

@@ -1,3 +1,4 @@
+import { NettraceError } from '../errors.js';
 import type { AttachReport } from '../trace.js';
 import { globToRegExp, isMeant } from './select-probes.js';
 
@@ -11,4 +12,14 @@ export function wordsNotTraced(words: readonly string[], { outcomes }: Pick<Atta
     return attached.some((probe) => (glob ? glob.test(probe.name) : isMeant(probe, word)));
   };
   return [...new Set(words)].filter((word) => !isThere(word));
+}
+
+/** Throws NettraceError where nothing of what was asked for by name is attached: what is left are all frees of the machine. */
+export function requireWanted(words: readonly string[], report: Pick<AttachReport, 'outcomes'>): void {
+  const missing = wordsNotTraced(words, report);
+  if (words.length === 0 || missing.length < new Set(words).size) return;
+  throw new NettraceError(`nothing of what is to be traced is here: ${missing.join(', ')}`, {
+    advice:
+      'nettrace probes lists what is, nettrace doctor says why; a module has its functions once it is loaded (modprobe)',
+  });
 }

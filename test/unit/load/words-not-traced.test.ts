@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PROBES } from '../../../src/generated/probes.js';
 import type { AttachOutcome } from '../../../src/load/backends.js';
-import { wordsNotTraced } from '../../../src/load/words-not-traced.js';
+import { requireWanted, wordsNotTraced } from '../../../src/load/words-not-traced.js';
 
 function outcomes(attached: readonly string[], refused: readonly string[] = []): AttachOutcome[] {
   const outcome = (name: string, backend?: 'tracepoint') => {
@@ -29,5 +29,13 @@ describe('words that nothing is attached for', () => {
     [[], []],
   ])('of %j are %j', (words, missing) => {
     expect(wordsNotTraced(words, here)).toEqual(missing);
+  });
+
+  it.each([[['vxlan']], [['ovs', 'bonding', 'ovs']]])('are an error where they are all: %j', (words) => {
+    expect(() => requireWanted(words, here)).toThrow(/^nothing of what is to be traced is here: /);
+  });
+
+  it.each([[[]], [['vxlan', 'link']], [['default', 'vxlan']]])('are none where something is there: %j', (words) => {
+    requireWanted(words, here);
   });
 });
