@@ -15,7 +15,7 @@ try {
     console.log(`${tuple?.saddr} -> ${tuple?.daddr}:${tuple?.dport} ${end}${complete ? '' : ', events were lost'}`);
   }
 } catch (error) {
-  if (!(error instanceof NettraceError)) throw error;
+  if (!(error instanceof NettraceError || interrupted.signal.aborted)) throw error;
   console.error(error.message, error.advice ?? '');
   process.exitCode = 1;
 }

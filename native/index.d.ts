@@ -9,7 +9,7 @@
 
 /** Every failure of the kernel or of libbpf. Wrong arguments are a `TypeError` instead. */
 export class BpfError extends Error {
-  /** errno's name, for example `EPERM`. */
+  /** errno's name, for example `EPERM`; of libbpf's own errors `LIBBPF_ERRNO__FORMAT` and the like. */
   readonly code: string;
   /** errno as a positive number. */
   readonly errno: number;
@@ -223,7 +223,10 @@ export interface RingBufferStats {
 }
 
 export class RingBufferReader {
-  /** Starts a reading thread on a loaded object's ring buffer map. The reader keeps the process alive until stopped. */
+  /**
+   * Starts a reading thread on a loaded object's ring buffer map. The reader keeps the process alive until stopped. A map has
+   * one reader in a process, by whichever object: BpfError EBUSY until that one's `stop()` has resolved or its object is closed.
+   */
   constructor(object: BpfObject, map: string, options: RingBufferOptions);
   stats(): RingBufferStats;
   /** Reads what is there, delivers it, then ends the thread. Resolves after the last batch was delivered. */

@@ -2,8 +2,17 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-/** BPF_LOADER_ADDON: another build of the addon, for its tests. */
-const addon = require(process.env.BPF_LOADER_ADDON ?? './build/bpf_loader.node');
+function loadAddon() {
+  // BPF_LOADER_ADDON: another build of it, for its tests
+  const path = process.env.BPF_LOADER_ADDON ?? './build/bpf_loader.node';
+  try {
+    return require(path);
+  } catch (cause) {
+    // Node's own words go on with a list of who required it
+    const [why] = cause.message.split('\n');
+    throw new Error(`the addon of bpf-loader-node cannot be loaded: ${why}`, { cause });
+  }
+}
 
 export class BpfError extends Error {
   /** Called by the addon. */
@@ -21,6 +30,7 @@ export class BpfError extends Error {
   }
 }
 
+const addon = loadAddon();
 addon.setErrorClass(BpfError);
 
 export const { BpfObject, BpfMap, Link, RingBufferReader, KernelBtf, Kallsyms, NetnsSocket } = addon;

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { buildProgram, type Handlers } from './commands/program.js';
 import { NettraceError, UsageError } from './errors.js';
+import { whyNot } from './file-errors.js';
+import { requirePlatform } from './load/preflight.js';
 import { printable } from './sinks/printable.js';
 
 const EXIT_FAILURE = 1;
@@ -13,9 +15,23 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** For what looks into the kernel. Throws NettraceError where this machine, or this installation, has no addon for that. */
+async function needAddon(): Promise<void> {
+  requirePlatform();
+  try {
+    await import('#bpf-loader');
+  } catch (cause) {
+    throw new NettraceError((cause as Error).message, {
+      advice: 'run make build, or install the package again',
+      cause,
+    });
+  }
+}
+
 /** Each is loaded when it is called: those that read files need no addon, and help needs none of them. */
 const handlers: Handlers = {
   async trace(options) {
+    await needAddon();
     const { KernelReading } = await import('./load/kernel.js');
     // takes other threads as long as this one needs for the rest of the program
     const kernel = new KernelReading(options.btfPath);
@@ -36,6 +52,7 @@ const handlers: Handlers = {
     }
   },
   async connections(options) {
+    await needAddon();
     const { connectionsCommand } = await import('./commands/connections.js');
     return connectionsCommand(options);
   },
@@ -44,6 +61,7 @@ const handlers: Handlers = {
     return doctorCommand(options);
   },
   async repro(words, options) {
+    await needAddon();
     const { reproCommand } = await import('./commands/repro.js');
     process.exitCode = await reproCommand(words, options);
   },
@@ -54,19 +72,8 @@ const handlers: Handlers = {
 };
 
 function report(error: unknown): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0;
-    // commander's own text for the help of a command that is not there is none
-    const message = error.code === 'commander.help' ? 'there is no such command' : error.message;
-    process.stderr.write(
-      `nettrace: ${message
-        .replace(/^error: /, '')
-        .split('\n')
-        .map(printable)
-        .join('\n  ')}\n  nettrace -h lists the options\n`,
-    );
-    return EXIT_USAGE;
-  }
+  // help and version that were asked for end so too
+  if (error instanceof CommanderError) return error.exitCode;
   if (error instanceof NettraceError) {
     process.stderr.write(
       `nettrace: ${printable(error.message)}\n${error.advice ? `  ${error.advice.split('\n').map(printable).join('\n  ')}\n` : ''}`,
@@ -79,9 +86,20 @@ function report(error: unknown): number {
   return EXIT_FAILURE;
 }
 
-// a reader that has gone is no error; how much of it matters each writer knows
-process.stdout.on('error', () => {});
+/** A reader that has gone is no error. */
+let outputFailure: unknown;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') outputFailure ??= error;
+});
+// nobody is left to tell
 process.stderr.on('error', () => {});
+process.on('exit', () => {
+  // what goes through a writer has failed there, and was told of
+  if (outputFailure === undefined || process.exitCode) return;
+  process.exitCode = report(
+    new NettraceError(`cannot write standard output: ${whyNot(outputFailure)}`, { cause: outputFailure }),
+  );
+});
 try {
   await buildProgram(version(), handlers).parseAsync();
 } catch (error) {

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { parseAddress } from './decode/addresses.js';
 import { parseTcpFlags } from './decode/names.js';
 import { UsageError } from './errors.js';
@@ -49,6 +48,7 @@ export interface TraceOptions {
   netns?: string | readonly string[];
   /** The network namespace of this process. */
   netnsCurrent?: boolean;
+  /** An interface that is there when the run begins, in `netns` or else in the network namespace of this process. */
   ifname?: string;
   /** Packets of sockets that this process owns: by its id, by its name (of the main thread, at most 15 bytes). */
   pid?: number;
@@ -104,7 +104,7 @@ export interface TraceOptions {
   bufferBytes?: number;
   /** Close a trace that has been silent for so long, in milliseconds (default 5000; 1000 with tracepoints alone). */
   ageMs?: number;
-  /** Ends the run. */
+  /** Ends the run as `stop()` does; where it comes before `ready`, that rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -199,6 +199,8 @@ export function parseFilter(options: TraceOptions): Filter {
   if (options.comm !== undefined && (options.comm.length === 0 || Buffer.byteLength(options.comm) > 15)) {
     throw new UsageError(`names of processes have 1 to 15 bytes, not '${options.comm}'`);
   }
+  if (options.netns !== undefined && options.netnsCurrent)
+    throw new UsageError('netns and netnsCurrent are both given', { advice: 'give one of them, or netns as a list' });
   checkMode(options.mode ?? 'life', options);
   checkBuffer(options.bufferBytes);
   if (options.sample !== undefined) checkSample(options.sample, options);
@@ -223,25 +225,6 @@ export function parseFilter(options: TraceOptions): Filter {
   if (filter.pktLen?.high === 0) throw new UsageError(`packet length must be at least 1, not '${options.pktLen}'`);
   checkContradictions(filter);
   return filter;
-}
-
-/** Throws UsageError for an interface that is not there. */
-export function checkInterface(filter: Filter, otherNetns: boolean): void {
-  const { ifname } = filter;
-  // in another namespace the name cannot be looked up from here
-  if (ifname === undefined || otherNetns || interfaceExists(ifname)) return;
-  throw new UsageError(`there is no interface '${ifname}' in this network namespace`, {
-    advice: 'ip link lists them; for an interface of another namespace give --netns too',
-  });
-}
-
-/** networkInterfaces() of node:os leaves out interfaces without an address. */
-function interfaceExists(name: string): boolean {
-  try {
-    return readdirSync('/sys/class/net').includes(name);
-  } catch {
-    return true; // without sysfs it cannot be said
-  }
 }
 
 /** A filter that no packet can match is a mistake, not a wish. */

@@ -14,13 +14,16 @@ import { TraceBuilder } from './explain/trace-builder.js';
 import { ValueReader } from './explain/values.js';
 import { compileFilters } from './filter/compile-filters.js';
 import { planProbes } from './load/attach-plan.js';
+import { checkPlaces } from './load/check-places.js';
 import { type Kernel, KernelReading } from './load/kernel.js';
 import { netnsInode, wantedNetns } from './load/netns.js';
 import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
+import { requireWanted } from './load/words-not-traced.js';
 import { followsPackets, type Mode, watchesSockets } from './modes.js';
-import { checkInterface, parseFilter, type TraceOptions } from './options.js';
+import { checkShapes } from './option-shapes.js';
+import { parseFilter, type TraceOptions } from './options.js';
 import { defaultSample, parseSample, SampleLevel } from './sample.js';
 import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
 import type { OutputRecord } from './types.js';
@@ -82,6 +85,15 @@ function sweeper(programs: AttachedPrograms): (now: number) => void {
   };
 }
 
+function wrongShape(options: unknown): unknown {
+  try {
+    checkShapes(options);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Ties the stages together: load, read, decode, assemble, explain. */
 export class Run implements TraceRun<OutputRecord> {
   readonly ready: Promise<AttachReport>;
@@ -114,22 +126,30 @@ export class Run implements TraceRun<OutputRecord> {
 
   /** `kernel`: begun already. */
   constructor(options: TraceOptions, kernel?: KernelReading) {
-    this.#options = options;
+    const wrong = wrongShape(options);
+    this.#options = wrong ? {} : options;
     this.#kernel = kernel;
-    this.#mode = options.mode ?? 'life';
-    this.ready = Promise.resolve().then(() => this.#start());
-    // the iteration reports the failure as well: nobody has to look at `ready`
-    this.ready.catch((error: unknown) => {
-      this.#failure = error;
-      this.#finish();
+    this.#mode = this.#options.mode ?? 'life';
+    this.ready = Promise.resolve().then(() => {
+      if (wrong) throw wrong;
+      return this.#start();
     });
+    // the iteration reports the failure as well: nobody has to look at `ready`
+    this.ready.catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Rejects `ready` where nothing is, or stays, attached because the signal came first. */
+  #throwIfAborted(): void {
+    const { signal } = this.#options;
+    if (signal?.aborted) throw signal.reason;
   }
 
   async #start(): Promise<AttachReport> {
     const options = this.#options;
+    this.#throwIfAborted();
     const filter = parseFilter(options);
     const netns = wantedNetns(options.netns, options.netnsCurrent ?? false);
-    checkInterface(filter, options.netns !== undefined);
+    if (!options.force) checkPlaces(options);
     const generated = compileFilters(options);
     const bufferBytes = options.bufferBytes ?? DEFAULT_BUFFER_BYTES;
     const sample = parseSample(options.sample ?? defaultSample(options));
@@ -164,6 +184,8 @@ export class Run implements TraceRun<OutputRecord> {
     });
     const kernel = await reading.whole;
     this.#programs = programs;
+    this.#throwIfAborted();
+    requireWanted(options.trace ?? [], programs);
     if (sample.adaptive && followsPackets(this.#mode)) this.#sampleLevel = new SampleLevel(bufferBytes);
     this.#decoder = new RecordDecoder(programs.plan.probes.length);
     this.#pipeline = this.#makePipeline(kernel, programs);
@@ -175,8 +197,8 @@ export class Run implements TraceRun<OutputRecord> {
     this.#reader = programs.read((batch) => this.#onBatch(batch));
     this.#nextRefresh = performance.now() + REFRESH_MS;
     this.#timer = setInterval(() => this.#flush(), FLUSH_MS);
-    if (options.signal?.aborted) this.stop();
-    else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#throwIfAborted();
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
     return { outcomes: programs.outcomes, unavailable: programs.plan.unavailable, warnings };
   }
 
@@ -392,11 +414,15 @@ export class Run implements TraceRun<OutputRecord> {
     this.#stopping = true;
     this.#shutDown().then(
       () => this.#finish(),
-      (error: unknown) => {
-        this.#failure = error;
-        this.#finish();
-      },
+      (error: unknown) => this.#fail(error),
     );
+  }
+
+  #fail(error: unknown): void {
+    const { signal } = this.#options;
+    // that the run ends is then what was asked for
+    if (!(signal?.aborted && error === signal.reason)) this.#failure = error;
+    this.#finish();
   }
 
   async #shutDown(): Promise<void> {
@@ -415,9 +441,13 @@ export class Run implements TraceRun<OutputRecord> {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#timer);
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#programs?.close();
+    try {
+      this.#programs?.close();
+    } catch (error) {
+      this.#failure ??= error;
+    }
     this.#programs = undefined;
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#wake?.();
   }
 

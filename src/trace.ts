@@ -36,7 +36,7 @@ export interface AttachReport {
 
 /** A run: an async iterable of what it reports. */
 export interface TraceRun<Item = SkbTrace> extends AsyncIterable<Item> {
-  /** Resolves when everything is attached; rejects with NettraceError where that fails. */
+  /** Resolves when everything is attached; rejects with NettraceError where that fails, with the reason of a signal that came before. */
   readonly ready: Promise<AttachReport>;
   statistics(): TraceStatistics;
   /**
@@ -63,7 +63,8 @@ export interface TraceRun<Item = SkbTrace> extends AsyncIterable<Item> {
 /**
  * Traces packets through the kernel. Starts at once; iterate to receive finished traces (in other modes than `life`:
  * what the mode reports; with `explain` connections at the end, with `counters` what moved and which sockets are left), abort
- * `options.signal`, call `stop()` or leave the loop to end. Prints nothing. Failures are NettraceError, wrong options UsageError: from `ready` and from the iteration.
+ * `options.signal`, call `stop()` or leave the loop to end. Prints nothing. Failures are NettraceError, wrong options UsageError: from `ready` and
+ * from the iteration, which a signal only ends.
  */
 export function trace(
   options?: TraceOptions & {

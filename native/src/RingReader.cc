@@ -33,6 +33,7 @@ RingReader::RingReader(UniqueFd mapFd, uint32_t dataBytes, const std::string& na
     : options_(options),
       mapFd_(std::move(mapFd)),
       wakeFd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      claim_(std::in_place, mapFd_.Get(), name),
       ring_(std::in_place, mapFd_.Get(), dataBytes, name),
       pool_(std::make_shared<BatchPool>(options.batchBytes, options.queueBatches)) {
     if (!wakeFd_) throw Failure(errno, "read ring buffer", name);
@@ -60,6 +61,7 @@ void RingReader::Abort() {
     eventfd_write(wakeFd_.Get(), 1);
     if (thread_.joinable()) thread_.join();
     ring_.reset();
+    claim_.reset();
     mapFd_.Reset();
     wakeFd_.Reset();
 }

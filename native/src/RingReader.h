@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "BatchPool.h"
+#include "RingClaim.h"
 #include "RingMapping.h"
 #include "UniqueFd.h"
 
@@ -34,7 +35,7 @@ class RingReader {
         uint32_t records = 0;
     };
 
-    /** `mapFd` becomes the reader's own. Throws Failure. */
+    /** `mapFd` becomes the reader's own. Throws Failure, EBUSY while the map has another reader. */
     RingReader(UniqueFd mapFd, uint32_t dataBytes, const std::string& name, const RingReaderOptions& options);
     ~RingReader();
 
@@ -71,6 +72,7 @@ class RingReader {
     const RingReaderOptions options_;
     UniqueFd mapFd_;
     UniqueFd wakeFd_;
+    std::optional<RingClaim> claim_;
     std::optional<RingMapping> ring_;
     std::shared_ptr<BatchPool> pool_;
     std::function<void()> notify_;

@@ -123,6 +123,7 @@ describe('wrong arguments', () => {
     abuse(native.probeAttach as Method);
     abuse(native.possibleCpus as Method);
     abuse(native.readInNetns as Method);
+    abuse(native.writeInNetns as Method);
     abuse(native.compilePcapFilter as Method);
     abuse(native.describeInterface as Method);
     abuse((...args) => (NetnsSocket.open as Method)(...args)); // what it opens is collected

@@ -97,6 +97,34 @@ describe.skipIf(missing.bpf)('a ring buffer reader', () => {
     object.close();
   });
 
+  it('is the only one of its map until it has stopped or its object is closed', async () => {
+    const object = load();
+    const sharing = BpfObject.open(fixture('ring'));
+    sharing.shareMaps(object);
+    sharing.load();
+    const busy = { code: 'EBUSY', operation: 'read ring buffer', target: 'events' };
+    const failure = (act: () => unknown) => {
+      try {
+        return act();
+      } catch (error) {
+        return error;
+      }
+    };
+    const first = collect(object);
+    for (const one of [object, sharing]) expect(failure(() => collect(one))).toMatchObject(busy);
+    object.testRun('produce_size', context(1001));
+    await first.reader.stop();
+    expect(first.seen.records).toBe(1);
+    const second = collect(sharing);
+    expect(failure(() => collect(object))).toMatchObject(busy);
+    sharing.close();
+    const third = collect(object);
+    object.testRun('produce_size', context(1001));
+    await third.reader.stop();
+    expect([second.seen.records, third.seen.records]).toEqual([0, 1]);
+    object.close();
+  });
+
   it('hands a batch over when its first record is old enough, without being stopped', async () => {
     const object = load();
     const { reader, seen } = collect(object, { batchMs: 5 });

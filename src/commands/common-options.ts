@@ -50,7 +50,10 @@ export function collect(value: string, former: string[] | undefined): string[] {
 export function wholeNumber(name: string): (text: string) => number {
   return (text) => {
     if (!/^\d+$/.test(text)) throw new UsageError(`${name} must be a whole number, not '${text}'`);
-    return Number(text);
+    const number = Number(text);
+    // a larger one would be told as another than came
+    if (!Number.isSafeInteger(number)) throw new UsageError(`${name} is too large: '${text}'`);
+    return number;
   };
 }
 

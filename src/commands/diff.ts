@@ -4,7 +4,7 @@ import { diffText } from '../diff/text.js';
 import { NettraceError } from '../errors.js';
 import { jsonLine } from '../sinks/json.js';
 import { printableNames } from '../sinks/printable.js';
-import { StreamWriter } from '../sinks/stream-writer.js';
+import { openStandardOutput } from '../sinks/open-writer.js';
 import type { OutputRecord } from '../types.js';
 import { useColor } from './common-options.js';
 import type { FilterOptions } from './common-options.js';
@@ -53,7 +53,7 @@ export async function diffCommand(good: string, bad: string, options: DiffOption
     // half a file is no comparison
     if (stopping.signal.aborted) return INTERRUPTED;
     const { diff, traces } = compareSets(goodSet, badSet);
-    const writer = new StreamWriter(process.stdout);
+    const writer = openStandardOutput();
     const width = process.stdout.isTTY ? process.stdout.columns : undefined;
     await writer.write(options.json ? jsonLine(diff) : diffText(diff, traces, { width, color: useColor({}) }));
     return diff.same ? SAME : DIFFERENT;

@@ -1,10 +1,6 @@
-import { planProbes, type UnavailableProbe } from '../load/attach-plan.js';
+import type { UnavailableProbe } from '../load/attach-plan.js';
 import type { AttachOutcome } from '../load/backends.js';
-import { Kernel } from '../load/kernel.js';
-import { AttachedPrograms, PLAIN_INPUT } from '../load/open.js';
 import { type Check, runChecks } from '../load/preflight.js';
-import { parseFilter } from '../options.js';
-import { PROBES } from '../generated/probes.js';
 import { printable } from '../sinks/printable.js';
 import { wrapped } from '../sinks/wrapped.js';
 import { handOver } from '../load/take-down.js';
@@ -39,22 +35,12 @@ function ofUnavailable({ definition, why }: UnavailableProbe): ProbeReport {
   return { name: definition.name, stage: definition.stage, backend: null, returnValue: false, failures: [], why };
 }
 
-/** Attaches everything for a moment, to a filter that matches nothing. */
-async function tryProbes(): Promise<ProbeReport[]> {
-  const kernel = await Kernel.read();
-  const plan = async () => planProbes(PROBES, kernel, false);
-  const programs = await AttachedPrograms.open(kernel.btf, PROBES, plan, {
-    ...PLAIN_INPUT,
-    filter: parseFilter({ saddr: ['255.255.255.255'], daddr: ['0.0.0.0'], pid: 2 ** 31 - 1 }),
-    netns: 1,
-    bufferBytes: 4096,
-  });
-  try {
-    return [...programs.outcomes.map(ofOutcome), ...programs.plan.unavailable.map(ofUnavailable)];
-  } finally {
-    programs.close();
-    process.once('exit', handOver);
-  }
+/** What looks into the kernel is loaded after the checks, which say where that cannot be. */
+async function tryAll(): Promise<ProbeReport[]> {
+  const { tryProbes } = await import('../load/try-probes.js');
+  process.once('exit', handOver);
+  const { outcomes, unavailable } = await tryProbes();
+  return [...outcomes.map(ofOutcome), ...unavailable.map(ofUnavailable)];
 }
 
 async function examine(): Promise<DoctorReport> {
@@ -62,7 +48,7 @@ async function examine(): Promise<DoctorReport> {
   const report: DoctorReport = { ok: checks.every((c) => c.ok || !c.fatal), checks, probes: [] };
   if (!report.ok) return report;
   try {
-    report.probes = await tryProbes();
+    report.probes = await tryAll();
   } catch (error) {
     report.ok = false;
     report.error = error instanceof Error ? error.message : String(error);

@@ -1,60 +1,73 @@
 import { PROBES, STAGES } from '../generated/probes.js';
-import { planProbes } from '../load/attach-plan.js';
-import { Kernel } from '../load/kernel.js';
 import { requireTraceable } from '../load/preflight.js';
+import type { KnownProbe } from '../load/try-probes.js';
 import type { JsonOption } from './doctor.js';
 
-interface ProbeRow {
+/** What is known of this kernel is absent where it could not be asked. */
+interface ProbeRow extends Partial<KnownProbe> {
   name: string;
   stage: string;
   groups: readonly string[];
   default: boolean;
-  /** Name in this kernel, or null where it has none; absent where it could not be asked. */
-  target?: string | null;
-  why?: string;
 }
 
-async function rows(): Promise<{ rows: ProbeRow[]; problem: string | undefined }> {
-  const targets = new Map<string, { target: string | null; why?: string }>();
+interface Table {
+  rows: ProbeRow[];
+  takesFunctions: boolean;
+  problem: string | undefined;
+}
+
+async function readTable(): Promise<Table> {
+  let known = new Map<string, KnownProbe>();
+  let takesFunctions = true;
   let problem: string | undefined;
   try {
     requireTraceable();
-    const plan = planProbes(PROBES, await Kernel.read(), false);
-    for (const probe of plan.probes) targets.set(probe.definition.name, { target: probe.target });
-    for (const { definition, why } of plan.unavailable) targets.set(definition.name, { target: null, why });
+    // where the kernel cannot be looked into, the list is still there
+    const { lookUpProbes } = await import('../load/try-probes.js');
+    ({ probes: known, takesFunctions } = await lookUpProbes());
   } catch (error) {
     problem = error instanceof Error ? error.message : String(error);
   }
-  return {
-    problem,
-    rows: PROBES.map((p) => ({
-      name: p.name,
-      stage: p.stage,
-      groups: p.groups,
-      default: p.isDefault,
-      ...targets.get(p.name),
-    })),
-  };
+  const rows = PROBES.map((p) => ({
+    name: p.name,
+    stage: p.stage,
+    groups: p.groups,
+    default: p.isDefault,
+    ...known.get(p.name),
+  }));
+  return { rows, takesFunctions, problem };
+}
+
+function stageLines(stage: string, members: readonly ProbeRow[]): string[] {
+  const others = members[0]?.groups.length ? ` (also: ${members[0].groups.join(', ')})` : '';
+  const isOptional = members.every((row) => !row.default);
+  return [
+    `${stage}${others}${isOptional ? ', only with -t' : ''}`,
+    ...members.map((row) => {
+      const here = row.available === undefined ? '?' : row.available ? '+' : '-';
+      const name = row.target && row.target !== row.name ? `${row.name} (${row.target})` : row.name;
+      const asked = row.default || isOptional ? '' : ', only with -t';
+      return `  ${here} ${name}${asked}${row.why ? `: ${row.why}` : ''}`;
+    }),
+  ];
 }
 
 /** `nettrace probes`: the table, in the order of a packet's way. */
 export async function probesCommand(options: JsonOption): Promise<void> {
-  const { rows: table, problem } = await rows();
+  const { rows, takesFunctions, problem } = await readTable();
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(table, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
     return;
   }
-  for (const stage of STAGES) {
-    const members = table.filter((row) => row.stage === stage);
-    const others = members[0]?.groups.length ? ` (also: ${members[0].groups.join(', ')})` : '';
-    const optional = members.every((row) => !row.default) ? ', only with -t' : '';
-    process.stdout.write(`${stage}${others}${optional}\n`);
-    for (const row of members) {
-      const here = row.target === undefined ? '?' : row.target === null ? '-' : '+';
-      const name = row.target && row.target !== row.name ? `${row.name} (${row.target})` : row.name;
-      process.stdout.write(`  ${here} ${name}${row.why ? `: ${row.why}` : ''}\n`);
-    }
-  }
-  process.stdout.write('\n+ in this kernel   - not in this kernel\n');
+  const lines = STAGES.flatMap((stage) =>
+    stageLines(
+      stage,
+      rows.filter((row) => row.stage === stage),
+    ),
+  );
+  lines.push('', '+ can be traced here   - cannot');
+  if (!takesFunctions) lines.push('This kernel gives tracepoints only, no functions: nettrace doctor says why.');
+  process.stdout.write(`${lines.join('\n')}\n`);
   if (problem) process.stderr.write(`nettrace: what is available here could not be seen: ${problem}\n`);
 }

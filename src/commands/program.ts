@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, type CommanderError, Option } from 'commander';
 import { UsageError } from '../errors.js';
 import { BACKENDS } from '../load/backend-names.js';
 import { SOCKET_PROTOS } from '../connections/protos.js';
@@ -34,7 +34,6 @@ export function buildProgram(version: string, handlers: Handlers): Command {
     .showSuggestionAfterError()
     // options behind a command are its own: those of live traces mean nothing to it
     .enablePositionalOptions()
-    .exitOverride()
     .configureOutput({ outputError: () => {} });
   addExpressionOptions(addFilterOptions(program));
   addModeOptions(program);
@@ -46,15 +45,35 @@ export function buildProgram(version: string, handlers: Handlers): Command {
     .optionsGroup(HELP_GROUP)
     .version(version, '-V, --version', 'show the version')
     .action((words: string[], options: TraceCommandOptions) => {
-      const meant = words.length === 1 ? similarCommand(words[0] ?? '') : undefined;
-      if (meant) throw new UsageError(`unknown command '${words[0]}'`, { advice: `did you mean nettrace ${meant}?` });
+      const [word = '', ...more] = words;
+      if (more.length === 0 && similarCommand(word)) throw unknownCommand(word);
       return handlers.trace(words.length === 0 ? options : { ...options, expression: words.join(' ') });
     });
   addExamples(program);
   addFileCommands(program, handlers);
   addMachineCommands(program, handlers);
   addReproCommand(program, handlers);
+  for (const command of [program, ...program.commands]) command.exitOverride((error) => refuse(error, command));
+  // help for a command that is not there: commander would show that of all
+  program.addHelpText('beforeAll', ({ error }) => {
+    if (error) throw unknownCommand(program.args[1] ?? '');
+    return '';
+  });
   return program;
+}
+
+function unknownCommand(word: string): UsageError {
+  const meant = similarCommand(word);
+  const advice = meant ? `did you mean nettrace ${meant}?` : 'nettrace -h lists the commands';
+  return new UsageError(`unknown command '${word}'`, { advice });
+}
+
+/** What commander says of wrong words as this program says it. */
+function refuse(error: CommanderError, command: Command): never {
+  if (error.exitCode === 0) throw error;
+  const [what = '', ...more] = error.message.replace(/^error: /, '').split('\n');
+  const help = command.parent ? `nettrace ${command.name()} -h` : 'nettrace -h';
+  throw new UsageError(what, { advice: [...more, `${help} lists the options`].join('\n'), cause: error });
 }
 
 /** How the kernel is asked. */

@@ -1,4 +1,4 @@
-const COMMANDS = ['show', 'diff', 'connections', 'doctor', 'probes'] as const;
+const COMMANDS = ['show', 'diff', 'connections', 'doctor', 'probes', 'repro'] as const;
 /** So many letters of the short ones, and of the others, may be wrong, missing or too many. */
 const maxDistance = (command: string) => (command.length < 5 ? 1 : 2);
 

@@ -2,6 +2,7 @@ import type { Backend } from '../load/backend-names.js';
 import { hasFunctions } from '../load/backends.js';
 import type { KernelReading } from '../load/kernel.js';
 import { handOver } from '../load/take-down.js';
+import { wordsNotTraced } from '../load/words-not-traced.js';
 import { followsPackets, type Mode } from '../modes.js';
 import { defaultSample } from '../sample.js';
 import type { TraceOptions } from '../options.js';
@@ -146,23 +147,20 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
 }
 
 /** What a kernel cannot show, in one line before it is missed. */
-function limits(report: AttachReport, mode: Mode): string | undefined {
+function limits(report: AttachReport, mode: Mode, backend: Backend | undefined): string | undefined {
   if (hasFunctions(report.outcomes)) return undefined;
   const missing =
-    mode === 'drop' || mode === 'func-stats'
-      ? undefined
-      : 'functions, return values and frees inside TCP are not seen (nettrace doctor says why)';
-  return missing && `this kernel gives tracepoints only: ${missing}`;
+    mode === 'drop' || mode === 'func-stats' ? undefined : 'functions, return values and frees inside TCP are not seen';
+  if (!missing) return undefined;
+  return backend === 'tracepoint'
+    ? `tracepoints only, as --backend asks for: ${missing}`
+    : `this kernel gives tracepoints only: ${missing} (nettrace doctor says why)`;
 }
 
-/** Functions that were asked for by name and are not there: without them a list may stay empty for ever. */
+/** What was asked for by name and is not there: without it a list may stay empty for ever. */
 function notTraced(report: AttachReport, options: TraceCommandOptions): string[] {
   const { trace = [], traceMatcher = [], traceFree = [], traceStack = [] } = options;
-  const lost = new Set([
-    ...report.outcomes.filter((o) => !o.backend).map((o) => o.probe.definition.name),
-    ...report.unavailable.map(({ definition }) => definition.name),
-  ]);
-  return [...new Set([...trace, ...traceMatcher, ...traceFree, ...traceStack])].filter((word) => lost.has(word));
+  return wordsNotTraced([...trace, ...traceMatcher, ...traceFree, ...traceStack], report);
 }
 
 async function printRecords(
@@ -174,7 +172,7 @@ async function printRecords(
   const summary = new Summary(modeOf(options));
   const printer = new RecordPrinter(options);
   const say = (line: string) => (options.json ? process.stderr.write(line) : writer.write(line));
-  const limit = limits(report, modeOf(options));
+  const limit = limits(report, modeOf(options), options.backend);
   const missing = notTraced(report, options);
   try {
     for (const warning of report.warnings) process.stderr.write(`nettrace: warning: ${printable(warning)}\n`);

@@ -9,6 +9,21 @@ const CAP_SYS_ADMIN = 21;
 const CAP_PERFMON = 38;
 const CAP_BPF = 39;
 
+/** What the checks look at. */
+export interface Machine {
+  platform: string;
+  arch: string;
+  release: string;
+  /** In front of the paths of /proc and /sys. */
+  root: string;
+  isRoot: boolean;
+}
+
+/** Where this process runs. */
+export function thisMachine(): Machine {
+  return { platform: platform(), arch: arch(), release: release(), root: '', isRoot: process.getuid?.() === 0 };
+}
+
 export interface Check {
   name: string;
   ok: boolean;
@@ -26,23 +41,21 @@ function readText(path: string): string {
   }
 }
 
-function effectiveCapabilities(): bigint {
-  const hex = /^CapEff:\s*([0-9a-f]+)/m.exec(readText('/proc/self/status'))?.[1];
+function effectiveCapabilities(root = ''): bigint {
+  const hex = /^CapEff:\s*([0-9a-f]+)/m.exec(readText(`${root}/proc/self/status`))?.[1];
   return hex ? BigInt(`0x${hex}`) : 0n;
 }
 
-function checkPlatform(): Check[] {
-  const linux = platform() === 'linux';
-  const machine = arch();
+function checkPlatform({ platform: system, arch: machine, release: kernel }: Machine): Check[] {
   const known = machine === 'x64' || machine === 'arm64';
-  const checks: Check[] = [
-    linux
-      ? { name: 'system', ok: true, fatal: true, text: `Linux ${release()}` }
+  return [
+    system === 'linux'
+      ? { name: 'system', ok: true, fatal: true, text: `Linux ${kernel}` }
       : {
           name: 'system',
           ok: false,
           fatal: true,
-          text: `this is ${platform()}: nettrace looks into the Linux kernel`,
+          text: `this is ${system}: nettrace looks into the Linux kernel`,
           advice: 'run it on Linux',
         },
     known
@@ -55,7 +68,6 @@ function checkPlatform(): Check[] {
           advice: 'nettrace runs on 64-bit x86 and arm',
         },
   ];
-  return checks;
 }
 
 /** Is a kernel of this release older than major.minor? */
@@ -74,20 +86,19 @@ export function isOldKernel(text: string): boolean {
   return isOlder(text, 5, 8);
 }
 
-function checkVersion(): Check {
-  if (!isOldKernel(release()))
-    return { name: 'kernel version', ok: true, fatal: true, text: `${release()} (5.8 or newer)` };
+function checkVersion({ release: kernel }: Machine): Check {
+  if (!isOldKernel(kernel)) return { name: 'kernel version', ok: true, fatal: true, text: `${kernel} (5.8 or newer)` };
   return {
     name: 'kernel version',
     ok: false,
     fatal: true,
-    text: `kernel ${release()} is older than 5.8`,
+    text: `kernel ${kernel} is older than 5.8`,
     advice: 'nettrace needs the BPF ring buffer, which 5.8 brought: use a newer kernel',
   };
 }
 
-function checkCapabilities(): Check {
-  const have = effectiveCapabilities();
+function checkCapabilities({ root, isRoot }: Machine): Check {
+  const have = effectiveCapabilities(root);
   const has = (bit: number) => (have >> BigInt(bit)) & 1n;
   const missing = [
     ...(has(CAP_BPF) ? [] : ['CAP_BPF']),
@@ -102,7 +113,7 @@ function checkCapabilities(): Check {
       text: has(CAP_SYS_ADMIN) ? 'CAP_SYS_ADMIN' : 'CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN',
     };
   }
-  const who = process.getuid?.() === 0 ? 'root here lacks' : 'you are not root, and lack';
+  const who = isRoot ? 'root here lacks' : 'you are not root, and lack';
   return {
     name: 'capabilities',
     ok: false,
@@ -113,8 +124,8 @@ function checkCapabilities(): Check {
   };
 }
 
-function checkBtf(path = KERNEL_BTF): Check {
-  if (existsSync(path)) return { name: 'BTF', ok: true, fatal: true, text: path };
+function checkBtf({ root }: Machine, path = KERNEL_BTF): Check {
+  if (existsSync(root + path)) return { name: 'BTF', ok: true, fatal: true, text: path };
   return {
     name: 'BTF',
     ok: false,
@@ -125,8 +136,8 @@ function checkBtf(path = KERNEL_BTF): Check {
   };
 }
 
-function checkLockdown(): Check {
-  const mode = /\[(\w+)\]/.exec(readText('/sys/kernel/security/lockdown'))?.[1] ?? 'none';
+function checkLockdown({ root }: Machine): Check {
+  const mode = /\[(\w+)\]/.exec(readText(`${root}/sys/kernel/security/lockdown`))?.[1] ?? 'none';
   if (mode !== 'confidentiality') return { name: 'lockdown', ok: true, fatal: true, text: mode };
   return {
     name: 'lockdown',
@@ -138,9 +149,9 @@ function checkLockdown(): Check {
 }
 
 /** The first symbols are enough to see whether addresses are shown. */
-function symbolsVisible(): boolean {
+function symbolsVisible(root: string): boolean {
   try {
-    const fd = openSync('/proc/kallsyms', 'r');
+    const fd = openSync(`${root}/proc/kallsyms`, 'r');
     try {
       const head = Buffer.alloc(65_536);
       return /^[0-9a-f]*[1-9a-f][0-9a-f]* /m.test(head.toString('latin1', 0, readSync(fd, head)));
@@ -152,9 +163,9 @@ function symbolsVisible(): boolean {
   }
 }
 
-function checkKallsyms(): Check {
-  if (symbolsVisible()) return { name: 'kallsyms', ok: true, fatal: false, text: 'addresses are visible' };
-  const restrict = readText('/proc/sys/kernel/kptr_restrict') || 'unknown';
+function checkKallsyms({ root }: Machine): Check {
+  if (symbolsVisible(root)) return { name: 'kallsyms', ok: true, fatal: false, text: 'addresses are visible' };
+  const restrict = readText(`${root}/proc/sys/kernel/kptr_restrict`) || 'unknown';
   return {
     name: 'kallsyms',
     ok: false,
@@ -165,15 +176,11 @@ function checkKallsyms(): Check {
 }
 
 /** Tracefs tells which functions can be traced; without it the attempt does. */
-export function tracefsPath(): string | undefined {
-  return ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].find((path) => existsSync(`${path}/events`));
-}
-
-function checkTracefs(): Check {
-  const path = tracefsPath();
+function checkTracefs({ root }: Machine): Check {
+  const path = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].find((one) => existsSync(`${root}${one}/events`));
   let readable = false;
   try {
-    if (path) accessSync(`${path}/events`, constants.R_OK);
+    if (path) accessSync(`${root}${path}/events`, constants.R_OK);
     readable = path !== undefined;
   } catch {}
   if (readable) return { name: 'tracefs', ok: true, fatal: false, text: path ?? '' };
@@ -187,18 +194,28 @@ function checkTracefs(): Check {
 }
 
 /** What this kernel and this user can do; the first fatal failure is the one to mend first. */
-export function runChecks(btfPath?: string): Check[] {
-  const checks = checkPlatform();
+export function runChecks(btfPath?: string, machine = thisMachine()): Check[] {
+  const checks = checkPlatform(machine);
   if (checks.some((c) => !c.ok)) return checks;
   return [
     ...checks,
-    checkVersion(),
-    checkBtf(btfPath),
-    checkCapabilities(),
-    checkLockdown(),
-    checkKallsyms(),
-    checkTracefs(),
+    checkVersion(machine),
+    checkBtf(machine, btfPath),
+    checkCapabilities(machine),
+    checkLockdown(machine),
+    checkKallsyms(machine),
+    checkTracefs(machine),
   ];
+}
+
+function cannotTrace({ text, advice }: Check): NettraceError {
+  return new NettraceError(`cannot trace: ${text}`, advice ? { advice } : {});
+}
+
+/** Throws NettraceError on a machine that the addon cannot be made for; called before that is loaded. */
+export function requirePlatform(): void {
+  const failed = checkPlatform(thisMachine()).find((c) => !c.ok);
+  if (failed) throw cannotTrace(failed);
 }
 
 /**
@@ -208,14 +225,15 @@ export function runChecks(btfPath?: string): Check[] {
 export function requireTraceable({
   force = false,
   btfPath,
+  machine,
 }: {
   force?: boolean;
   btfPath?: string | undefined;
+  machine?: Machine;
 } = {}): string[] {
-  const checks = runChecks(btfPath);
+  const checks = runChecks(btfPath, machine);
   const failed = checks.find((c) => !c.ok && c.fatal);
-  if (failed && !force)
-    throw new NettraceError(`cannot trace: ${failed.text}`, failed.advice ? { advice: failed.advice } : {});
+  if (failed && !force) throw cannotTrace(failed);
   // tracefs is named by doctor alone: tracing does without it
   return checks.filter((c) => !c.ok && c.name !== 'tracefs').map((c) => `${c.text} (${c.advice})`);
 }

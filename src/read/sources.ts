@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { NettraceError } from '../errors.js';
+import { whyNot } from '../file-errors.js';
 import type { Bytes } from './decompress.js';
 
 const CHUNK_BYTES = 2 ** 18;
@@ -15,9 +16,7 @@ export interface Source {
 }
 
 function refusal(path: string, cause: unknown): NettraceError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : code;
-  return new NettraceError(`cannot read '${path}': ${why}`, { cause });
+  return new NettraceError(`cannot read '${path}': ${whyNot(cause)}`, { cause });
 }
 
 /** Throws NettraceError where it cannot be read. A pipe is not opened: its writer would notice. */

@@ -42,9 +42,9 @@ export class CaptureFile {
   lost = 0;
   readonly #writer: FileWriter;
 
-  /** Throws UsageError for a file that cannot be written. */
+  /** Throws as `openOutputFile`. */
   constructor(path: string) {
-    this.#writer = new FileWriter(openOutputFile(path), path);
+    this.#writer = new FileWriter(openOutputFile(path), `'${path}'`);
     this.#writer.write(pcapHead(OPTIONS));
   }
 

@@ -1,6 +1,7 @@
+import { fstatSync } from 'node:fs';
 import { UsageError } from '../errors.js';
 import { BLOCK_BYTES, CompressingWriter, compressionFor } from './compression.js';
-import { FileWriter, openOutputFile } from './output-file.js';
+import { FileWriter, openOutputFile, STDOUT, StandardOutputFile } from './output-file.js';
 import { parseRotation, RotatingFile } from './rotation.js';
 import { StreamWriter, type Writer } from './stream-writer.js';
 
@@ -28,17 +29,22 @@ export function blockLength({ rotate }: OutputPlace): number | undefined {
   return rotate === undefined ? undefined : Math.min(MAX_ROTATED_BLOCK, parseRotation(rotate).bytes / 16);
 }
 
+/** `onGone`: called when nothing more can be written. Node would leave half a block in a file on a full disk. */
+export function openStandardOutput(onGone?: () => void): Writer {
+  return fstatSync(STDOUT).isFile() ? new StandardOutputFile() : new StreamWriter(process.stdout, onGone);
+}
+
 /**
  * Opens what the output goes to: a file, compressed by its name, or standard output. `onGone`: called when standard output
- * can no longer be written. Throws UsageError.
+ * can no longer be written. Throws UsageError, and NettraceError where a file cannot be opened.
  */
 export function openWriter(place: OutputPlace, onGone?: () => void): Writer {
   checkPlace(place);
   const { output, rotate } = place;
-  if (output === undefined) return new StreamWriter(process.stdout, onGone);
+  if (output === undefined) return openStandardOutput(onGone);
   const rotation = rotate === undefined ? undefined : parseRotation(rotate);
   const compress = compressionFor(output);
-  const file = rotation ? new RotatingFile(output, rotation) : new FileWriter(openOutputFile(output), output);
+  const file = rotation ? new RotatingFile(output, rotation) : new FileWriter(openOutputFile(output), `'${output}'`);
   // blocks of text that are no larger than a file make files that are no larger than they may be
   return compress ? new CompressingWriter(file, compress, Math.min(BLOCK_BYTES, rotation?.bytes ?? BLOCK_BYTES)) : file;
 }

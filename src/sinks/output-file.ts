@@ -1,41 +1,58 @@
-import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, lstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { NettraceError, UsageError } from '../errors.js';
+import { whyNot } from '../file-errors.js';
+import { ownUid, type ResolvedName, resolveName } from './resolved-name.js';
 import type { Writer } from './stream-writer.js';
 
+/** The descriptor of standard output. */
+export const STDOUT = 1;
+
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: 'choose a file that you may write',
+  EISDIR: 'give the name of a file in it',
+  ENOENT: 'make the directory first, or choose another file',
+  ENXIO: 'start first what is to read from it',
+  EROFS: 'choose another file',
+};
+
+function cannotOpen(path: string, cause: unknown): NettraceError {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  // the file itself need not be there
+  const why =
+    code === 'ENOENT' ? 'there is no such directory' : code === 'ENXIO' ? 'nothing reads from it' : whyNot(cause);
+  const advice = ADVICE[code];
+  return new NettraceError(`cannot write '${path}': ${why}`, { ...(advice ? { advice } : {}), cause });
+}
+
 /**
- * Opens a file to write to, mode 0600 where it is made. A symbolic link, or a file, that another user owns is not followed
- * or written; links of one's own are. What is in the file is removed, unless it is to be kept. Throws UsageError.
+ * Finds the place of a file to write to, which need not be there. Throws UsageError where a symbolic link of another user
+ * would be followed, and NettraceError where there is no way to it.
  */
-export function openOutputFile(path: string, { keep = false } = {}): number {
-  const own = process.geteuid?.() ?? 0;
-  let follow = false;
+export function resolveOutput(path: string): ResolvedName {
+  if (path === '') throw new UsageError("a file to write to needs a name, not ''");
   try {
-    const link = lstatSync(path);
-    if (link.isSymbolicLink()) {
-      if (link.uid !== own) {
-        throw new UsageError(`'${path}' is a symbolic link of another user (uid ${link.uid}): not written`, {
-          advice: 'choose another file',
-        });
-      }
-      follow = true;
-    }
+    return resolveName(path);
   } catch (error) {
-    if (error instanceof UsageError) throw error;
+    throw error instanceof NettraceError ? error : cannotOpen(path, error);
   }
+}
+
+/** As `openOutputFile`, where the place is known; `path`: what messages call it. */
+export function openResolved(place: ResolvedName, path: string, { keep = false } = {}): number {
   let fd: number;
   try {
     // no O_TRUNC: first see whose file it is
     fd = openSync(
-      path,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW),
+      place.path(),
+      constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK | (place.isProcLink ? 0 : constants.O_NOFOLLOW),
       0o600,
     );
   } catch (cause) {
-    throw new UsageError(`cannot write '${path}': ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw cannotOpen(path, cause);
   }
   const stat = fstatSync(fd);
   if (stat.isFile()) {
-    if (stat.uid !== own) {
+    if (stat.uid !== ownUid()) {
       closeSync(fd);
       throw new UsageError(`'${path}' belongs to another user (uid ${stat.uid}): not written`, {
         advice: 'choose another file',
@@ -45,6 +62,20 @@ export function openOutputFile(path: string, { keep = false } = {}): number {
     if (!keep) ftruncateSync(fd, 0);
   }
   return fd;
+}
+
+/**
+ * Opens a file to write to, mode 0600 where it is made. A symbolic link of another user but root is not followed, wherever
+ * on the way it is, and a file of another user is not written. What is in the file is removed, unless it is to be
+ * kept. Throws UsageError for what belongs to others, NettraceError where it cannot be opened.
+ */
+export function openOutputFile(path: string, options: { keep?: boolean } = {}): number {
+  const place = resolveOutput(path);
+  try {
+    return openResolved(place, path, options);
+  } finally {
+    place.close();
+  }
 }
 
 /** A pipe whose reader is slow is full now and then: wait for it. */
@@ -58,19 +89,20 @@ function writeSome(fd: number, bytes: Uint8Array, at: number): number {
   }
 }
 
-/** Writes whole blocks to a descriptor; what does not fit as a whole is taken back. */
+/** Writes whole blocks at the end of what a descriptor leads to; what does not fit as a whole is taken back. */
 export class FileWriter implements Writer {
   readonly closed = false;
   readonly #fd: number;
-  readonly #path: string;
+  readonly #name: string;
   #written = 0;
 
-  constructor(fd: number, path: string) {
+  /** `name`: what messages call it. */
+  constructor(fd: number, name: string) {
     this.#fd = fd;
-    this.#path = path;
+    this.#name = name;
   }
 
-  /** Bytes in the file. */
+  /** Bytes that this writer wrote. */
   get written(): number {
     return this.#written;
   }
@@ -83,12 +115,9 @@ export class FileWriter implements Writer {
       while (at < bytes.length) at += writeSome(this.#fd, bytes, at);
       this.#written += bytes.length;
     } catch (cause) {
-      try {
-        if (fstatSync(this.#fd).isFile()) ftruncateSync(this.#fd, this.#written);
-      } catch {}
-      const { code } = cause as NodeJS.ErrnoException;
-      throw new NettraceError(`cannot write '${this.#path}': ${code === 'ENOSPC' ? 'the disk is full' : code}`, {
-        advice: `what is in the file is whole: ${this.#written} bytes`,
+      const whole = this.#takeBack(at);
+      throw new NettraceError(`cannot write ${this.#name}: ${whyNot(cause)}`, {
+        ...(whole === undefined ? {} : { advice: `what is in the file is whole: ${whole} bytes` }),
         cause,
       });
     }
@@ -97,4 +126,25 @@ export class FileWriter implements Writer {
   close(): void {
     closeSync(this.#fd);
   }
+
+  /** The last so many bytes. Returns the size of the file, if it is one. */
+  #takeBack(bytes: number): number | undefined {
+    try {
+      const stat = fstatSync(this.#fd);
+      if (!stat.isFile()) return undefined;
+      ftruncateSync(this.#fd, stat.size - bytes);
+      return stat.size - bytes;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Standard output that is a file. It stays open: it is not this program's. */
+export class StandardOutputFile extends FileWriter {
+  constructor() {
+    super(STDOUT, 'standard output');
+  }
+
+  override close(): void {}
 }

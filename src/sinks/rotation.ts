@@ -1,7 +1,8 @@
-import { fstatSync, lstatSync, realpathSync, renameSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { fstatSync, lstatSync, renameSync } from 'node:fs';
 import { NettraceError, UsageError } from '../errors.js';
-import { FileWriter, openOutputFile } from './output-file.js';
+import { whyNot } from '../file-errors.js';
+import { FileWriter, openResolved, resolveOutput } from './output-file.js';
+import { ownUid, type ResolvedName } from './resolved-name.js';
 import type { Writer } from './stream-writer.js';
 
 /** When a file is full, and how many full ones are kept. */
@@ -42,18 +43,12 @@ export function rotatedName(path: string, number: number): string {
 }
 
 /** Is there a regular file of the own user? Throws UsageError where something else has the name: it would be replaced. */
-function isOwnFile(path: string): boolean {
-  let stat: ReturnType<typeof lstatSync>;
-  try {
-    stat = lstatSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
-  const own = process.geteuid?.() ?? stat.uid;
-  if (stat.isFile() && stat.uid === own) return true;
+function isOwnFile(place: ResolvedName, name: string): boolean {
+  const stat = lstatSync(place.path(name), { throwIfNoEntry: false });
+  if (!stat) return false;
+  if (stat.isFile() && stat.uid === ownUid()) return true;
   const what = stat.isFile() ? `belongs to another user (uid ${stat.uid})` : 'is no regular file';
-  throw new UsageError(`'${path}' ${what}: not replaced by --rotate`, { advice: 'choose another file' });
+  throw new UsageError(`'${place.shown(name)}' ${what}: not replaced by --rotate`, { advice: 'choose another file' });
 }
 
 /**
@@ -64,24 +59,29 @@ function isOwnFile(path: string): boolean {
 export class RotatingFile implements Writer {
   readonly closed = false;
   readonly #path: string;
+  readonly #place: ResolvedName;
   readonly #rotation: Rotation;
   #file: FileWriter;
 
-  /** Throws UsageError where one of the files may not be written. */
+  /** Throws UsageError where one of the files may not be written, NettraceError where it cannot. */
   constructor(path: string, rotation: Rotation) {
-    const fd = openOutputFile(path, { keep: true });
-    this.#file = new FileWriter(fd, path);
+    this.#path = path;
     this.#rotation = rotation;
+    // a link of one's own stays: what it points to is rotated, there
+    this.#place = resolveOutput(path);
+    let file: FileWriter | undefined;
     try {
+      const fd = openResolved(this.#place, path, { keep: true });
+      file = new FileWriter(fd, `'${path}'`);
+      this.#file = file;
       const stat = fstatSync(fd);
-      if (!stat.isFile()) throw new UsageError(`'${path}' is no regular file: it cannot be rotated`);
-      // a link of one's own stays: what it points to is rotated, there
-      this.#path = join(realpathSync(dirname(path)), basename(path));
-      if (lstatSync(path).isSymbolicLink()) this.#path = realpathSync(path);
+      if (!stat.isFile() || this.#place.isProcLink)
+        throw new UsageError(`'${path}' is no regular file: it cannot be rotated`);
       this.#checkTargets();
       if (stat.size > 0) this.#rotate();
     } catch (error) {
-      this.#file.close();
+      file?.close();
+      this.#place.close();
       throw error;
     }
   }
@@ -95,10 +95,19 @@ export class RotatingFile implements Writer {
 
   close(): void {
     this.#file.close();
+    this.#place.close();
+  }
+
+  #rotatedName(number: number): string {
+    return rotatedName(this.#place.name, number);
   }
 
   #checkTargets(): boolean[] {
-    return Array.from({ length: this.#rotation.count }, (_, i) => isOwnFile(rotatedName(this.#path, i + 1)));
+    return Array.from({ length: this.#rotation.count }, (_, i) => isOwnFile(this.#place, this.#rotatedName(i + 1)));
+  }
+
+  #rename(from: string, to: string): void {
+    renameSync(this.#place.path(from), this.#place.path(to));
   }
 
   #rotate(): void {
@@ -107,17 +116,17 @@ export class RotatingFile implements Writer {
       // up to the first gap: what is behind it need not move
       const gap = there.indexOf(false);
       const last = gap < 0 ? this.#rotation.count - 1 : gap;
-      for (let i = last; i >= 1; i--) renameSync(rotatedName(this.#path, i), rotatedName(this.#path, i + 1));
-      renameSync(this.#path, rotatedName(this.#path, 1));
+      for (let i = last; i >= 1; i--) this.#rename(this.#rotatedName(i), this.#rotatedName(i + 1));
+      this.#rename(this.#place.name, this.#rotatedName(1));
     } catch (cause) {
       if (cause instanceof NettraceError) throw cause;
-      throw new NettraceError(`cannot rotate '${this.#path}': ${(cause as NodeJS.ErrnoException).code}`, {
+      throw new NettraceError(`cannot rotate '${this.#path}': ${whyNot(cause)}`, {
         advice: 'what was written is whole',
         cause,
       });
     }
     const full = this.#file;
-    this.#file = new FileWriter(openOutputFile(this.#path), this.#path);
+    this.#file = new FileWriter(openResolved(this.#place, this.#path), `'${this.#path}'`);
     full.close();
   }
 }

@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import { NettraceError } from '../errors.js';
+import { whyNot } from '../file-errors.js';
 
 /** Where blocks of text go. */
 export interface Writer {
@@ -19,8 +20,7 @@ export class StreamWriter implements Writer {
   readonly #onError = (error: NodeJS.ErrnoException) => {
     this.closed = true;
     if (error.code !== 'EPIPE') {
-      const what = error.code === 'ENOSPC' ? 'the disk is full' : error.code;
-      this.#failure = new NettraceError(`cannot write to standard output: ${what}`, { cause: error });
+      this.#failure = new NettraceError(`cannot write standard output: ${whyNot(error)}`, { cause: error });
     }
     this.#onGone();
   };

@@ -116,11 +116,33 @@ describe('nettrace', () => {
     [['-t', 'no_such_function'], "unknown function or group 'no_such_function'"],
     [['--netns', 'no-such-namespace'], "there is no network namespace 'no-such-namespace'"],
     [['--ifname', 'no-such-if'], "there is no interface 'no-such-if'"],
+    [['--netns', '12345'], 'there is no network namespace with the inode 12345'],
   ] as const)('refuses %j', async ([words, message], ctx) => {
     onlyOnRealMachines(ctx);
     const { code, stdout, stderr } = await new Cli(words).ended;
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('nettrace -t', () => {
+  const TRACEPOINTS = ['--backend', 'tracepoint'];
+
+  it('of functions where none can be attached is refused: nothing but frees would be shown', async (ctx) => {
+    onlyOnRealMachines(ctx);
+    const { code, stdout, stderr } = await new Cli([...TRACEPOINTS, '-t', 'tcp_v4_rcv,ip_rcv']).ended;
+    expect(stderr).toMatch(
+      /^nettrace: nothing of what is to be traced is here: tcp_v4_rcv, ip_rcv\n {2}nettrace probes lists/,
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it('names what is not there beside what is, and says that it was told to take tracepoints only', async (ctx) => {
+    onlyOnRealMachines(ctx);
+    const cli = await new Cli([...TRACEPOINTS, '-t', 'tcp_v4_rcv,net_dev_queue', ...MINE]).ready();
+    const { stderr } = await cli.interrupt();
+    expect(stderr).toMatch(/^nettrace: tracepoints only, as --backend asks for: functions,/m);
+    expect(stderr).toMatch(/^nettrace: not traced here: tcp_v4_rcv$/m);
   });
 });
 
@@ -155,6 +177,26 @@ describe('nettrace as another user', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     for (const name of ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN']) expect(stderr).toContain(name);
   });
+
+  it.for(['bpf', 'perfmon', 'net_admin'])(
+    'names %s where that alone is missing, to a user and to root',
+    async (missing, ctx) => {
+      onlyOnRealMachines(ctx);
+      readableByOthers(ctx);
+      const others = ['bpf', 'perfmon', 'net_admin'].filter((name) => name !== missing);
+      const root = ['setpriv', `--bounding-set=-sys_admin,-${missing}`];
+      for (const [who, before] of [
+        ['you are not root, and lack', as(...others)],
+        ['root here lacks', root],
+      ] as const) {
+        const { code, stdout, stderr } = await new Cli(MINE, before).ended;
+        expect(stderr.split('\n')[0]).toBe(
+          `nettrace: cannot trace: ${who} CAP_${missing.toUpperCase()} (or CAP_SYS_ADMIN, which stands for all)`,
+        );
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      }
+    },
+  );
 
   it('works with exactly those, where kernel addresses are shown', async (ctx) => {
     if (readFileSync('/proc/sys/kernel/kptr_restrict', 'utf8').trim() !== '0')

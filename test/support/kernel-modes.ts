@@ -96,6 +96,13 @@ export async function refusal(...words: string[]): Promise<Output> {
   return new Output(await new Cli(words).ended);
 }
 
+/** Can functions be attached here, and not tracepoints alone? */
+export async function takesFunctions(): Promise<boolean> {
+  const { stdout } = await new Cli(['probes', '--json']).ended;
+  const table = JSON.parse(stdout) as { target?: string | null; available?: boolean }[];
+  return table.some(({ target, available }) => available && target && !target.includes(':'));
+}
+
 function portOf(endpoint: string): number {
   return Number(endpoint.slice(endpoint.lastIndexOf(':') + 1));
 }

@@ -1,8 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { PROBES } from '../../src/generated/probes.js';
 import type { Check } from '../../src/load/preflight.js';
+import { jsonLine } from '../../src/sinks/json.js';
 import { nettrace, ROOT, run } from '../support/command.js';
+import { useFolder } from '../support/folder.js';
+import { skbTrace } from '../support/traces.js';
 
 // each test starts Node anew
 vi.setConfig({ testTimeout: 60_000 });
@@ -68,6 +72,24 @@ describe('wrong use', () => {
     expect(code).toBe(2);
   });
 
+  it('points to the help of the command that the words were for', async () => {
+    const { code, stderr } = await nettrace('doctor', '--no-such-option');
+    expect(stderr).toBe("nettrace: unknown option '--no-such-option'\n  nettrace doctor -h lists the options\n");
+    expect(code).toBe(2);
+  });
+
+  it('tells a number that is too large as it came', async () => {
+    const { code, stderr } = await nettrace('-c', '99999999999999999999');
+    expect(stderr).toBe("nettrace: count is too large: '99999999999999999999'\n");
+    expect(code).toBe(2);
+  });
+
+  it('knows repro behind a slip of the keys', async () => {
+    expect((await nettrace('repor')).stderr).toBe(
+      "nettrace: unknown command 'repor'\n  did you mean nettrace repro?\n",
+    );
+  });
+
   it.each([
     [['tcp', 'port', 'and', 'udp'], 'filter expression, column 10: syntax error', 'tcp port and udp', '         ^^^'],
     [['tcp port http8'], "filter expression, column 10: unknown port 'http8'", 'tcp port http8', '         ^^^^^'],
@@ -126,6 +148,29 @@ describe('nettrace probes', () => {
     for (const { name } of PROBES) expect(stdout).toMatch(new RegExp(`^ {2}[-+?] ${name}\\b`, 'm'));
   });
 
+  it('marks what is not in the default set', async () => {
+    const { stdout } = await nettrace('probes');
+    expect(stdout).toMatch(/^ {2}[-+?] tcp_skb_entail( \(\w+\))?, only with -t/m);
+    expect(stdout).toMatch(/^ {2}[-+?] tcp_v4_rcv$/m);
+    expect(stdout).toMatch(/^bonding \(also: bond\), only with -t$/m);
+  });
+
+  it('calls available what doctor can attach', async () => {
+    const [table, report] = await Promise.all([nettrace('probes', '--json'), nettrace('doctor', '--json')]);
+    const { ok, probes } = JSON.parse(report.stdout) as {
+      ok: boolean;
+      probes: { name: string; target?: string; backend: string | null }[];
+    };
+    const rows = JSON.parse(table.stdout) as { name: string; available?: boolean }[];
+    const available = new Set(rows.filter((row) => row.available).map((row) => row.name));
+    if (!ok) expect(available.size).toBe(0);
+    const attached = probes.filter((probe) => probe.backend !== null);
+    expect(attached.filter(({ name }) => !available.has(name))).toEqual([]);
+    const functions = probes.filter(({ target }) => target && !target.includes(':'));
+    if (functions.every(({ backend }) => backend === null))
+      expect(functions.filter(({ name }) => available.has(name))).toEqual([]);
+  });
+
   it('--json gives it to scripts', async () => {
     const { code, stdout } = await nettrace('probes', '--json');
     expect(code).toBe(0);
@@ -161,9 +206,96 @@ describe('nettrace doctor', () => {
   });
 });
 
+describe('where nothing can be traced', () => {
+  /** Node says what it runs on; this changes what it says. */
+  const saying = (name: string, value: string) =>
+    `NODE_OPTIONS=--import=data:text/javascript,Object.defineProperty(process,'${name}',{value:'${value}'})`;
+  const OTHER_SYSTEM = saying('platform', 'darwin');
+  const BROKEN = 'BPF_LOADER_ADDON=/nowhere.node';
+  const start = (variable: string, ...words: string[]) =>
+    run('env', [variable, process.execPath, `${ROOT}dist/cli.js`, ...words]);
+
+  it.each([
+    [OTHER_SYSTEM, 'cannot trace: this is darwin: nettrace looks into the Linux kernel', 'run it on Linux'],
+    [saying('arch', 'ia32'), 'cannot trace: this machine is ia32', 'nettrace runs on 64-bit x86 and arm'],
+    [
+      'BPF_LOADER_ADDON=/nowhere.node',
+      "the addon of bpf-loader-node cannot be loaded: Cannot find module '/nowhere.node'",
+      'run make build, or install the package again',
+    ],
+    [`BPF_LOADER_ADDON=${ROOT}src/cli.ts`, /^the addon of bpf-loader-node cannot be loaded: \S/, 'run make build'],
+  ])('%s: each command that needs it says so, with exit code 1', async (variable, message, advice) => {
+    for (const words of [[], ['connections'], ['repro', 'list']]) {
+      const { code, stdout, stderr } = await start(variable, ...words);
+      const [first = '', second, ...more] = stderr.trimEnd().split('\n');
+      if (typeof message === 'string') expect(first).toBe(`nettrace: ${message}`);
+      else expect(first.replace('nettrace: ', '')).toMatch(message);
+      expect(second).toContain(advice);
+      expect(more).toEqual([]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    }
+  });
+
+  it.each([
+    [OTHER_SYSTEM, /^FAIL {2}system: this is darwin/m],
+    [BROKEN, /^FAIL {2}probes: the addon of bpf-loader-node cannot be loaded/m],
+  ])('%s: doctor finds it, and probes and show do without', async (variable, line) => {
+    const doctor = await start(variable, 'doctor');
+    expect(doctor.stdout).toMatch(line);
+    expect(doctor.code).toBe(1);
+    const probes = await start(variable, 'probes');
+    expect(probes.stdout).toMatch(/^ {2}\? tcp_v4_rcv$/m);
+    expect(probes.stderr).toMatch(/^nettrace: what is available here could not be seen: /);
+    expect(probes.code).toBe(0);
+    const show = await start(variable, 'show', '/dev/null');
+    expect(show).toMatchObject({ code: 0, stdout: '' });
+  });
+});
+
 describe('a pipe whose reader has gone', () => {
   it.each(['probes', 'probes --json', '-h'])('ends nettrace %s quietly', async (words) => {
     const { stderr } = await run('sh', ['-c', `"$0" dist/cli.js ${words} | true`, process.execPath]);
     expect(stderr).toBe('');
+  });
+});
+
+describe('a full disk behind standard output', () => {
+  const at = useFolder();
+
+  it.each(['-h', '-V', 'probes', 'doctor --json', 'help show'])('is told by nettrace %s', async (words) => {
+    const { code, stderr } = await run('sh', ['-c', `exec "$0" dist/cli.js ${words} > /dev/full`, process.execPath]);
+    expect(stderr).toBe('nettrace: cannot write standard output: the disk is full\n');
+    expect(code).toBe(1);
+  });
+
+  it.for([
+    ['', 'text'],
+    ['--json', 'JSON'],
+  ] as const)('leaves whole records only, behind what was there before (%s %s)', async ([option], ctx) => {
+    const disk = at('disk');
+    mkdirSync(disk);
+    writeFileSync(
+      at('t.ndjson'),
+      Array.from({ length: 3000 }, (_, i) => jsonLine(skbTrace({ id: String(i) }))).join(''),
+    );
+    const { status, stderr: why } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk]);
+    ctx.skip(status !== 0, `a small tmpfs cannot be mounted here: ${why}`);
+    try {
+      const command = `echo before > ${disk}/out; exec "$0" dist/cli.js show ${at('t.ndjson')} ${option} >> ${disk}/out`;
+      const { code, stderr } = await run('sh', ['-c', command, process.execPath]);
+      const text = readFileSync(`${disk}/out`, 'utf8');
+      expect(stderr).toBe(
+        `nettrace: cannot write standard output: the disk is full\n  what is in the file is whole: ${text.length} bytes\n`,
+      );
+      expect(code).toBe(1);
+      const [before, ...lines] = text.split('\n');
+      expect(before).toBe('before');
+      expect(text.length).toBeGreaterThan(50_000);
+      expect(lines.at(-1)).toBe('');
+      if (option) for (const line of lines.slice(0, -1)) JSON.parse(line);
+      else expect(text).toMatch(/\n\n$/);
+    } finally {
+      execFileSync('umount', [disk]);
+    }
   });
 });

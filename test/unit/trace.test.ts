@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { UsageError } from '../../src/errors.js';
+import type { TraceOptions } from '../../src/options.js';
 import { requireTraceable } from '../../src/load/preflight.js';
 import { trace } from '../../src/trace.js';
 import type { SkbTrace } from '../../src/types.js';
@@ -27,6 +28,53 @@ describe('the library', () => {
     const [ready, iteration] = await Promise.allSettled([run.ready, run[Symbol.asyncIterator]().next()]);
     expect(ready).toMatchObject({ status: 'rejected', reason: expect.any(UsageError) });
     expect(iteration).toEqual(ready);
+  });
+
+  it.each([
+    [{ port: '9000' }, "the option port must be an array of numbers, or of strings such as 8000-8010, not '9000'"],
+    [{ port: 9000 }, 'the option port must be an array of numbers, or of strings such as 8000-8010, not 9000'],
+    [{ dport: [null] }, /^the option dport must be an array of numbers, .*, not \[ null \]$/],
+    [{ addr: '127.0.0.1' }, "the option addr must be an array of strings, not '127.0.0.1'"],
+    [{ tcpFlags: 'S' }, "the option tcpFlags must be an array of strings, not 'S'"],
+    [{ trace: 'tcp' }, "the option trace must be an array of strings, not 'tcp'"],
+    [{ netns: 5 }, 'the option netns must be a string or an array of strings, not 5'],
+    [{ expression: 5 }, 'the option expression must be a string, not 5'],
+    [{ ifname: 5 }, 'the option ifname must be a string, not 5'],
+    [{ comm: 5 }, 'the option comm must be a string, not 5'],
+    [{ btfPath: new URL('file:///x') }, /^the option btfPath must be a string, not URL/],
+    [{ netnsCurrent: 'no' }, "the option netnsCurrent must be true or false, not 'no'"],
+    [{ detail: 5 }, 'the option detail must be true or false, not 5'],
+    [{ minLatency: '5' }, "the option minLatency must be a number, not '5'"],
+    [{ count: null }, 'the option count must be a number, not null'],
+    [{ signal: {} }, 'the option signal must be an AbortSignal, not {}'],
+    [{ signal: new AbortController() }, /^the option signal must be an AbortSignal, not AbortController/],
+    [{ netns: '1', netnsCurrent: true }, 'netns and netnsCurrent are both given'],
+    [{ prot: 'tcp' }, "there is no option 'prot'"],
+    [{ constructor: 1 }, "there is no option 'constructor'"],
+    [null, 'the options must be an object, not null'],
+    ['x', "the options must be an object, not 'x'"],
+    [['x'], "the options must be an object, not [ 'x' ]"],
+  ])('refuses %j with the option, the rule and what came', async (options, message) => {
+    // what the types forbid, JavaScript can send
+    const run = trace(options as TraceOptions);
+    const [ready, iteration] = await Promise.allSettled([run.ready, run[Symbol.asyncIterator]().next()]);
+    expect(ready).toMatchObject({ status: 'rejected', reason: expect.any(UsageError) });
+    const { reason } = ready as PromiseRejectedResult;
+    if (typeof message === 'string') expect(reason.message).toBe(message);
+    else expect(reason.message).toMatch(message);
+    expect(iteration).toEqual(ready);
+    run.stop();
+  });
+
+  it('of a run whose signal came first rejects ready with its reason, and ends the iteration', async () => {
+    for (const reason of [undefined, new Error('enough')]) {
+      const signal = AbortSignal.abort(reason);
+      const run = trace({ signal });
+      run.stop();
+      await expect(run.ready).rejects.toBe(signal.reason);
+      expect(await run[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true });
+      expect(() => run.addNamespace(1)).toThrow('the run has ended');
+    }
   });
 
   it('makes no noise of its own where only the iteration is looked at', async () => {

@@ -71,6 +71,6 @@ describe('writing to standard output', () => {
     const failed = new Promise<void>((resolve) => stream.on('close', resolve));
     await writer.write('one');
     await failed;
-    await expect(writer.write('two')).rejects.toThrow('cannot write to standard output: the disk is full');
+    await expect(writer.write('two')).rejects.toThrow('cannot write standard output: the disk is full');
   });
 });
