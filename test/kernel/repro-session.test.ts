@@ -154,6 +154,13 @@ describe('nettrace repro', () => {
     ]);
   });
 
+  it('sees each packet once, also while packets are captured', async () => {
+    const cases = ['data-after-close', 'linger-zero', 'time-wait-syn-sequence'];
+    const ended = await played(...cases, '--json', '--pcap', path('t.pcap'));
+    const failed = records(ended).flatMap(({ checks }) => checks.filter(({ status }) => status === 'failed'));
+    expect({ failed, code: ended.code }).toEqual({ failed: [], code: 0 });
+  });
+
   it('leaves the network standing when it is asked to, and says how to enter and to remove it', async () => {
     const { code, stderr } = await played('tcp-no-listener', '--keep');
     expect(code).toBe(0);
