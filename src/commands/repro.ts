@@ -110,7 +110,8 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
     }
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
-    process.stderr.write('nettrace: interrupted; what was made is removed\n');
+    const removed = keep ? 'the network of what was being played' : 'what was made';
+    process.stderr.write(`nettrace: interrupted; ${removed} is removed\n`);
     return INTERRUPTED;
   } finally {
     forgetSignals();

@@ -25,7 +25,7 @@ export interface PlayOptions {
   repetition?: number;
   /** Ends the case: what it made is removed, and the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Leaves the network standing. */
+  /** Leaves the network standing, unless the case was ended before it was played. */
   keep?: boolean;
   /** Is told when the network is up, and gives what is to be called when the case has been played, before anything is removed. */
   onNetwork?: (network: Network, definition: AnyCase) => () => Promise<void>;
@@ -168,7 +168,8 @@ class Playing {
         await ended?.();
       }
     } finally {
-      if (options.keep) network.keep();
+      // what nobody is told of is not left behind: how to enter it is told with the result
+      if (options.keep && result.hosts.length > 0 && !this.#signal.aborted) network.keep();
       else await network.down();
       registry.remove();
       result.durationUs = Math.round((nowSeconds() - start) * 1e6);
