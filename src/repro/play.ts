@@ -4,7 +4,8 @@ import type { SkbTrace } from '../types.js';
 import { runningVersion } from './by-kernel.js';
 import type { AnyCase } from './case.js';
 import { Expect } from './expect.js';
-import { type Observation, runCheck } from './expectations.js';
+import { type Observation, runCheck } from './check.js';
+import { errorText } from './error-text.js';
 import { Bridge, Network } from './network.js';
 import { Observer } from './observe.js';
 import { parameterValues } from './parameters.js';
@@ -244,7 +245,7 @@ export async function playCase(
   } catch (error) {
     if (options.signal?.aborted) throw error;
     playing.result.outcome = 'error';
-    playing.result.reason = error instanceof Error ? error.message : String(error);
+    playing.result.reason = errorText(error);
   }
   return playing.result;
 }
