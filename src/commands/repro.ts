@@ -120,5 +120,5 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
   }
   if (capture && capture.lost > 0) process.stderr.write(`nettrace: ${capture.lost} packets are not in '${pcap}'\n`);
   process.stderr.write(totalText(reporter.results));
-  return reporter.results.every(({ outcome }) => outcome === 'passed' || outcome === 'skipped') ? 0 : 1;
+  return reporter.results.some(({ outcome }) => outcome === 'failed' || outcome === 'error') ? 1 : 0;
 }

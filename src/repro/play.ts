@@ -11,7 +11,7 @@ import { Observer } from './observe.js';
 import { parameterValues } from './parameters.js';
 import { seededRandom } from './random.js';
 import { RegistryFile } from './registry.js';
-import type { HostRecord, ReproRecord, StepRecord } from './result.js';
+import type { CaseOutcome, CheckRecord, HostRecord, ReproRecord, StepRecord } from './result.js';
 import type { SharedTracer, TraceWatch } from './shared-tracer.js';
 import { until } from './until.js';
 
@@ -91,6 +91,12 @@ export function skipped(definition: AnyCase, reason: string, functions: boolean,
   return { ...new Playing(definition, functions, options).result, outcome: 'skipped', reason };
 }
 
+/** Where nothing was held against what was seen, nothing is as expected. */
+function outcomeOf(checks: readonly CheckRecord[]): CaseOutcome {
+  if (checks.some(({ status }) => status === 'failed')) return 'failed';
+  return checks.some(({ status }) => status === 'ok') ? 'passed' : 'shown';
+}
+
 /** What looks at a case. */
 interface Looking {
   watch: TraceWatch;
@@ -129,6 +135,7 @@ class Playing {
       repetition: options.repetition ?? 1,
       date: new Date().toISOString(),
       durationUs: 0,
+      lost: 0,
       hosts: [],
       links: [],
       steps: [],
@@ -164,7 +171,7 @@ class Playing {
         const facts: unknown = await unlessAborted(this.#signal, definition.play(this.#context(net)));
         await unlessAborted(this.#signal, this.#look({ watch, tracer, observer }, net, facts));
       } finally {
-        await this.#collect({ watch, tracer, observer }, tracer.lost === lost);
+        await this.#collect({ watch, tracer, observer }, lost);
         watch.end();
         await ended?.();
       }
@@ -205,7 +212,8 @@ class Playing {
   /** Holds the expectations against what there is, until all hold or the patience ends. */
   async #look({ watch, tracer, observer }: Looking, net: unknown, facts: unknown): Promise<void> {
     const { definition, result } = this;
-    const expect = new Expect();
+    const hosts = this.network.hosts.map(({ name }) => name);
+    const expect = new Expect({ hosts, isTraced: (name) => tracer.isTraced(name) });
     definition.expectations?.({ expect, net, parameters: result.parameters, facts, version: runningVersion() });
     const patience = definition.patienceMs ?? PATIENCE_MS;
     const end = performance.now() + patience;
@@ -218,15 +226,16 @@ class Playing {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
       await watch.settle(Math.max(0, end - performance.now()));
     }
-    result.outcome = result.checks.some(({ status }) => status === 'failed') ? 'failed' : 'passed';
+    result.outcome = outcomeOf(result.checks);
   }
 
   /** What there is in the end, also where the case went wrong. */
-  async #collect({ watch, observer }: Looking, complete: boolean): Promise<void> {
+  async #collect({ watch, tracer, observer }: Looking, lostBefore: number): Promise<void> {
     const { result } = this;
     if (result.outcome === 'error') await watch.settle(this.#signal.aborted ? 0 : LOOK_AGAIN_MS);
     result.traces = inOrder(watch.traces);
-    Object.assign(result, await observer.end(result.traces, complete));
+    result.lost = tracer.lost - lostBefore;
+    Object.assign(result, await observer.end(result.traces, result.lost === 0));
   }
 }
 
