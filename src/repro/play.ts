@@ -6,6 +6,7 @@ import type { AnyCase } from './case.js';
 import { Expect } from './expect.js';
 import { type Observation, runCheck } from './check.js';
 import { errorText } from './error-text.js';
+import { MachineSettings } from './machine-settings.js';
 import { Bridge, Network } from './network.js';
 import { Observer } from './observe.js';
 import { parameterValues } from './parameters.js';
@@ -154,6 +155,7 @@ class Playing {
     const start = nowSeconds();
     const net: unknown = definition.network(network, { parameters });
     const registry = new RegistryFile();
+    const machine = new MachineSettings(registry);
     try {
       await network.up(registry);
       this.#signal.throwIfAborted();
@@ -168,7 +170,7 @@ class Playing {
       const lost = tracer.lost;
       const watch = tracer.watch(network.hosts.map(({ inode }) => inode));
       try {
-        const facts: unknown = await unlessAborted(this.#signal, definition.play(this.#context(net)));
+        const facts: unknown = await unlessAborted(this.#signal, definition.play(this.#context(net, machine)));
         await unlessAborted(this.#signal, this.#look({ watch, tracer, observer }, net, facts));
       } finally {
         await this.#collect({ watch, tracer, observer }, lost);
@@ -176,6 +178,7 @@ class Playing {
         await ended?.();
       }
     } finally {
+      machine.restore();
       // what nobody is told of is not left behind: how to enter it is told with the result
       if (options.keep && result.hosts.length > 0 && !this.#signal.aborted) network.keep();
       else await network.down();
@@ -184,7 +187,7 @@ class Playing {
     }
   }
 
-  #context(net: unknown): Parameters<AnyCase['play']>[0] {
+  #context(net: unknown, machine: MachineSettings): Parameters<AnyCase['play']>[0] {
     const signal = this.#signal;
     const random = seededRandom(this.result.seed);
     return {
@@ -193,6 +196,7 @@ class Playing {
       version: runningVersion(),
       step: (text, action) => this.#step(text, action),
       until: (what, test, more = {}) => until(what, test, { signal, ...more }),
+      setMachineSysctl: (name, value) => machine.set(name, value),
       random,
       signal,
     };

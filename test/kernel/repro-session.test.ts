@@ -99,6 +99,22 @@ describe('a session that is ended', () => {
     expectNothingLeft(session);
   });
 
+  it.each(['SIGINT', 'SIGKILL'] as const)(
+    'by %s does not leave settings of the machine as it has set them',
+    async (signal) => {
+      const budget = () => readFileSync('/proc/sys/net/core/netdev_budget', 'utf8').trim();
+      const former = budget();
+      const session = await waiting('--set', `budget=${Number(former) + 1}`);
+      expect(budget()).toBe(String(Number(former) + 1));
+      session.cli.process.kill(signal);
+      await session.cli.ended;
+      if (signal === 'SIGKILL') await played('tcp-no-listener');
+      expect(budget()).toBe(former);
+      await until('its process is gone', () => !isRunning(session.sleeper));
+      expectNothingLeft(session);
+    },
+  );
+
   it('by SIGKILL leaves it to the next start, which removes it, and nothing of those that live', async () => {
     const dead = await waiting();
     const living = await waiting();
