@@ -89,8 +89,8 @@ export class SharedTracer {
 
   /** Events, and whole traces, that were lost so far: of an event a trace that was open then says so. */
   get lost(): number {
-    const { ringFull, trackFull, framesFull, malformed, queueFull } = this.#run.statistics();
-    return ringFull + trackFull + framesFull + malformed + queueFull;
+    const { ringFull, trackFull, malformed, queueFull } = this.#run.statistics();
+    return ringFull + trackFull + malformed + queueFull;
   }
 
   /** From now on packets that are first seen in these namespaces (inodes) come to this watch. */

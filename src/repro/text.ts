@@ -36,8 +36,10 @@ function checkLine({ text, status, seen, measured }: CheckRecord, color: boolean
 function lossLines({ lost, traces }: CaseResult): string[] {
   const incomplete = traces.filter(({ complete }) => !complete).length;
   return [
-    ...(lost > 0 ? [`${lost} events were lost meanwhile: what was not seen may have happened`] : []),
-    ...(incomplete > 0 ? [`${incomplete} of ${traces.length} traces are incomplete`] : []),
+    ...(lost > 0
+      ? [`${lost} ${lost === 1 ? 'event was' : 'events were'} lost meanwhile: what was not seen may have happened`]
+      : []),
+    ...(incomplete > 0 ? [`incomplete: ${incomplete} of ${traces.length} traces`] : []),
   ];
 }
 

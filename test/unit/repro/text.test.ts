@@ -54,7 +54,7 @@ describe('what is told of a case', () => {
   it('says what was lost, and which traces may lack something', () => {
     const traces = [skbTrace(), skbTrace({ complete: false })];
     expect(text({ lost: 12, traces })).toMatch(
-      /ok: it is heard\n {2}12 events were lost meanwhile: what was not seen may have happened\n {2}1 of 2 traces are incomplete\nas expected/,
+      /ok: it is heard\n {2}12 events were lost meanwhile: what was not seen may have happened\n {2}incomplete: 1 of 2 traces\nas expected/,
     );
     expect(text()).not.toMatch(/lost|incomplete/);
   });
