@@ -201,7 +201,7 @@ export class ValueExpectation {
     const actual = this.#actual;
     const words = (number: unknown) => `${measuredText(number)}${unit && ` ${unit}`}`;
     this.#add({
-      text: () => `${this.#text} is ${low} to ${words(high)}`,
+      text: () => `${this.#text} is ${measuredText(low)} to ${words(high)}`,
       find: () => ({
         ok: typeof actual === 'number' && actual >= low && actual <= high,
         seen: words(actual),
