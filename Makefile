@@ -65,7 +65,7 @@ generate: $(GENERATED)
 docs-cases: setup-test build
 	@rm -rf build/docs-cases
 	scripts/vm/run.sh $(DOCS_KERNEL) --timeout 1200 --results build/docs-cases -- \
-		$(NODE) dist/cli.js repro all --json -o $(CURDIR)/build/docs-cases/cases.ndjson
+		$(NODE) dist/cli.js repro all --set machine=1 --json -o $(CURDIR)/build/docs-cases/cases.ndjson
 	$(NODE) scripts/generate-cases.mjs build/docs-cases/cases.ndjson
 
 # Line information names sources as in the tree, wherever that lies.

@@ -29,6 +29,9 @@ if (!recording) {
 /** Of each case; the others are alike, or not what it is about. */
 const MAX_TRACES = 4;
 const MAX_LINES = 45;
+/** Of those, at the end: where the packet ends, and the verdict. */
+const LAST_LINES = 8;
+const MAX_CONNECTIONS = 2;
 const MAX_SOCKETS = 8;
 
 /** @type {Map<string, SkbTrace>} */
@@ -65,11 +68,34 @@ function tellingTraces(record) {
   return record.traces.filter((id) => chosen.has(id)).flatMap((id) => traces.get(id) ?? []);
 }
 
-/** @param {string} text */
+/**
+ * How it begins, and how it ends.
+ * @param {string} text
+ */
 function shortened(text) {
   const lines = text.replace(/\n+$/, '').split('\n');
   if (lines.length <= MAX_LINES) return lines.join('\n');
-  return [...lines.slice(0, MAX_LINES), `... ${lines.length - MAX_LINES} more lines`].join('\n');
+  const omitted = `... ${lines.length - MAX_LINES} more lines ...`;
+  return [...lines.slice(0, MAX_LINES - LAST_LINES), omitted, ...lines.slice(-LAST_LINES)].join('\n');
+}
+
+/** @param {{ saddr: string, sport?: number, daddr: string, dport?: number } | undefined} tuple */
+function endsOf(tuple) {
+  if (!tuple) return '';
+  return [`${tuple.saddr} ${tuple.sport}`, `${tuple.daddr} ${tuple.dport}`].sort().join(' - ');
+}
+
+/**
+ * The connections of those packets; then those that did not go as any other does.
+ * @param {ReproRecord} record
+ * @param {SkbTrace[]} telling
+ */
+function tellingConnections({ connections }, telling) {
+  const ends = new Set(telling.map(({ tuple }) => endsOf(tuple)));
+  const rank = (/** @type {ReproRecord['connections'][number]} */ { tuple, verdict }) =>
+    (ends.has(endsOf(tuple)) ? 0 : 2) + (['open', 'closed'].includes(verdict.outcome) ? 1 : 0);
+  const chosen = new Set(connections.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_CONNECTIONS));
+  return connections.filter((one) => chosen.has(one));
 }
 
 /** @param {AnyCase} one */
@@ -104,7 +130,9 @@ function playedText(record) {
     .map((one) => countersText({ ...one, name: one.host, traffic: [] }, undefined))
     .filter((section) => !section.includes('none that tells of trouble'))
     .join('');
-  const connections = record.connections.slice(0, 2).map((one) => formatter.record(one));
+  const connections = tellingConnections(record, telling).map((one) => formatter.record(one));
+  const others = record.connections.length - connections.length;
+  if (others > 0) connections.push(`(${others} more ${others === 1 ? 'connection' : 'connections'})`);
   const sockets = record.sockets.slice(0, MAX_SOCKETS).map(socketText);
   if (record.sockets.length > MAX_SOCKETS) sockets.push(`and ${record.sockets.length - MAX_SOCKETS} more`);
   const rest = [
@@ -113,7 +141,10 @@ function playedText(record) {
     sockets.length > 0 ? `sockets left:\n${sockets.map((line) => `  ${line}`).join('\n')}` : '',
   ].filter(Boolean);
   if (rest.length > 0) text += `\n${block(rest.join('\n\n'))}`;
-  const checks = record.checks.map((check) => `- ${check.status === 'ok' ? '' : `(${check.status}) `}${check.text}\n`);
+  const checks = record.checks.map(({ status, text: words, measured, seen }) => {
+    const mark = status === 'ok' ? '' : `(${status}) `;
+    return `- ${mark}${words}${measured ? `: **${seen}**` : ''}\n`;
+  });
   return `${text}\nExpected, and seen:\n\n${checks.join('')}`;
 }
 
@@ -121,7 +152,7 @@ function playedText(record) {
 function caseText(one) {
   const record = records.get(one.name);
   if (!record) throw new Error(`${one.name} is not in the recording: make docs-cases makes a new one`);
-  if (record.outcome === 'failed' || record.outcome === 'error')
+  if (record.outcome !== 'passed' && record.outcome !== 'skipped')
     throw new Error(`${one.name} was not as expected when it was recorded: ${record.reason ?? 'see the recording'}`);
   const head = `### ${one.name}\n\n**${one.title}.**\n\n${one.description}\n\n${parametersText(one)}`;
   if (record.outcome === 'skipped') return `${head}Not recorded here: ${record.reason}.\n`;

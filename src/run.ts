@@ -227,12 +227,14 @@ export class Run implements TraceRun<OutputRecord> {
   #tracePipeline(traces: TraceBuilder, programs: AttachedPrograms): Pipeline {
     const minimum = this.#options.minLatency ?? 0;
     const connections = this.#options.explain ? new ConnectionJudge() : undefined;
+    const entries = new Set(programs.plan.probes.filter(({ definition }) => definition.entry).map(({ id }) => id));
     const assembler = new Assembler({
       graceMs: GRACE_MS,
       ageMs: this.#options.ageMs ?? (programs.tracepointsOnly ? 1000 : 5000),
       maxOpen: MAX_OPEN_TRACES,
       maxEvents: MAX_EVENTS_PER_TRACE,
       maxBytes: MAX_OPEN_BYTES,
+      isEntry: (probe) => entries.has(probe),
       onTrace: (open) => {
         if (!this.#hasRoom()) return;
         const trace = traces.build(open);

@@ -11,7 +11,8 @@ import { expect } from 'vitest';
 import { NettraceError } from './errors.js';
 import type { MaybeByKernel } from './repro/by-kernel.js';
 import { Expect, type SocketQuery } from './repro/expect.js';
-import { type EventPart, runCheck } from './repro/expectations.js';
+import { runCheck } from './repro/check.js';
+import type { EventPart } from './repro/expectations.js';
 import { type CaseResult, observationOf } from './repro/play.js';
 import type { TraceQuery } from './repro/trace-query.js';
 import type { Outcome } from './types.js';
@@ -26,7 +27,7 @@ export type Session = CaseResult | Promise<CaseResult>;
 
 async function judge(session: Session, say: (expect: Expect) => void): Promise<MatcherResult> {
   const observed = observationOf(await session);
-  const expectation = new Expect();
+  const expectation = new Expect(observed);
   say(expectation);
   const records = expectation.checks.map((check) => runCheck(check, observed));
   const hidden = records.find(({ status }) => status === 'not-visible');

@@ -34,6 +34,8 @@ export interface AssemblerOptions {
   maxEvents: number;
   /** Bytes that records of open traces may take; the oldest trace is closed when they are more. */
   maxBytes: number;
+  /** May packets be seen first at this probe? */
+  isEntry(probe: number): boolean;
   onTrace(trace: OpenTrace): void;
   /** These skbs are no longer followed: their trace was closed before they were freed. */
   onForget(skbs: bigint[], traceId: bigint): void;
@@ -68,6 +70,8 @@ interface Working {
   endings: number;
   /** An skb's address was used again before its free was seen. */
   reused: boolean;
+  /** It is a packet socket's copy of a packet that has its own trace, and is not handed on. */
+  isCopy: boolean;
 }
 
 function newWorking(): Working {
@@ -90,6 +94,7 @@ function newWorking(): Working {
     isOpen: false,
     endings: 0,
     reused: false,
+    isCopy: false,
   };
 }
 
@@ -275,7 +280,11 @@ export class Assembler {
     const trace = this.#unused.pop() ?? newWorking();
     trace.high = high;
     trace.low = low;
-    trace.complete = (record.flags & EventFlag.firstSight) !== 0 && record.time > this.#lostUntil;
+    const isFirst = (record.flags & EventFlag.firstSight) !== 0;
+    trace.complete = isFirst && record.time > this.#lostUntil;
+    // Where neither clones nor all frees are seen, a packet socket's clone may have the address of a packet that is still followed: so
+    // it is seen at the next probe that it passes, when it is read.
+    trace.isCopy = isFirst && !this.#options.isEntry(record.probe);
     trace.lastArrival = now;
     this.#insert(trace);
     return trace;
@@ -379,6 +388,7 @@ export class Assembler {
     }
     const id = join(trace.high, trace.low);
     if (live.length > 0 && isEarly) this.#options.onForget(live, id);
+    if (trace.isCopy) return;
     this.#options.onTrace({
       id,
       skbs: trace.skbLows.map((low, i) => join(trace.skbHighs[i] ?? 0, low)),

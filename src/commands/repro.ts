@@ -70,9 +70,10 @@ class Reporter {
   }
 }
 
-/** Plays cases. Returns the exit code: 0 where all is as expected, or could be skipped. */
+/** Plays cases. Returns the exit code: 1 where one is not as expected, or could not be played. */
 export async function reproCommand(words: readonly string[], options: ReproOptions): Promise<number> {
-  if (words.length === 1 && words[0] === 'list') {
+  if (words[0] === 'list') {
+    if (words.length > 1) throw new UsageError('repro list takes no names', { advice: 'it lists all cases' });
     await listCases(options);
     return 0;
   }
@@ -80,6 +81,8 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
   const { repeat = 1, jobs = 1, seed = 1, keep = false, backend, pcap } = options;
   if (repeat < 1) throw new UsageError(`--repeat must be at least 1, not '${repeat}'`);
   if (jobs < 1) throw new UsageError(`--jobs must be at least 1, not '${jobs}'`);
+  if (pcap === '-')
+    throw new UsageError("--pcap takes the name of a file, not '-'", { advice: './-: a file of that name' });
   const cases = await resolveCases(words);
   const settings = parseSettings(options.set ?? []);
   checkSettings(cases, settings);
@@ -107,7 +110,8 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
     }
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
-    process.stderr.write('nettrace: interrupted; what was made is removed\n');
+    const removed = keep ? 'the network of what was being played' : 'what was made';
+    process.stderr.write(`nettrace: interrupted; ${removed} is removed\n`);
     return INTERRUPTED;
   } finally {
     forgetSignals();
@@ -116,5 +120,5 @@ export async function reproCommand(words: readonly string[], options: ReproOptio
   }
   if (capture && capture.lost > 0) process.stderr.write(`nettrace: ${capture.lost} packets are not in '${pcap}'\n`);
   process.stderr.write(totalText(reporter.results));
-  return reporter.results.every(({ outcome }) => outcome === 'passed' || outcome === 'skipped') ? 0 : 1;
+  return reporter.results.some(({ outcome }) => outcome === 'failed' || outcome === 'error') ? 1 : 0;
 }

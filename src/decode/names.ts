@@ -18,6 +18,9 @@ const TCP_STATES = [
   'BOUND_INACTIVE',
 ] as const;
 
+/** Those that a socket may have. */
+export const TCP_STATE_NAMES: readonly string[] = TCP_STATES.filter((name) => name !== undefined);
+
 export function tcpStateName(state: number): string | undefined {
   return state ? (TCP_STATES[state] ?? String(state)) : undefined;
 }

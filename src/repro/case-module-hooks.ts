@@ -25,7 +25,14 @@ async function stripTypes(text: string, url: string): Promise<string> {
     // @ts-expect-error: it comes without types
     (await import('amaro')).default;
   const { transformSync } = amaro;
-  return transformSync(text, { mode: 'strip-only', filename: fileURLToPath(url) }).code;
+  const filename = fileURLToPath(url);
+  try {
+    return transformSync(text, { mode: 'strip-only', filename }).code;
+  } catch (error) {
+    // a text: what is wrong, the lines where it is, and what caused it
+    const [what = ''] = String(error).split('\n\n\nCaused by:');
+    throw new SyntaxError(what.replace(/^\s*x (.*)/, `$1 (${filename})`));
+  }
 }
 
 export const load: LoadHook = async (url, context, next) => {

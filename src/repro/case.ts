@@ -20,6 +20,11 @@ export interface PlayContext<P extends ParameterDefinitions, Net> {
   step<T>(text: string, action: () => T | Promise<T>): Promise<T>;
   /** Waits until something is so that nothing announces: asked every 5 ms, given up after 30 s. */
   until<T>(what: string, test: () => T | Promise<T>, options?: UntilOptions): Promise<NonNullable<T>>;
+  /**
+   * Sets a sysctl that all namespaces share, such as `net.netfilter.nf_conntrack_max`. It is put back when the case has been
+   * played, and after `kill -9` by the next start; meanwhile the whole machine has it, so do it only where a parameter says so.
+   */
+  setMachineSysctl(name: string, value: number): void;
   /** A whole number from 0 to below `limit`; the same ones for the same --seed. */
   random(limit: number): number;
   /** Aborted when the session has to end: long loops look at it. */

@@ -1,11 +1,15 @@
-import { inspect, isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { formatEndpoint } from '../decode/addresses.js';
+import { TCP_STATE_NAMES } from '../decode/names.js';
 import { type MaybeByKernel, resolveByKernel } from './by-kernel.js';
+import { checkAddress, checkFields, checkNumber, checkWords } from './check-words.js';
 import { ConnectionExpectation, type ConnectionQuery } from './connection-expectation.js';
-import { type Check, type ExpectOptions, type Finding, type Observation, TraceExpectation } from './expectations.js';
+import type { Check, Finding, Observation } from './check.js';
+import { type ExpectOptions, type Surroundings, TraceExpectation } from './expectations.js';
 import type { Host } from './host.js';
 import type { HostSocket } from './result.js';
 import type { TraceQuery } from './trace-query.js';
+import { measuredText, valueText } from './value-text.js';
 
 /** Which sockets are meant: all that is given must hold. */
 export interface SocketQuery {
@@ -23,6 +27,27 @@ export interface SocketQuery {
 
 function nameOf(host: Host | string): string {
   return typeof host === 'string' ? host : host.name;
+}
+
+const FIELDS: Readonly<Record<keyof SocketQuery, true>> = {
+  state: true,
+  on: true,
+  proto: true,
+  localPort: true,
+  peerPort: true,
+  peer: true,
+  stray: true,
+};
+/** Of UDP: a socket without a peer. */
+const STATES = [...TCP_STATE_NAMES, 'UNCONN'];
+
+/** Throws UsageError for a query that no socket could answer. */
+function checkSocketQuery(query: SocketQuery): void {
+  checkFields('query for sockets', query, Object.keys(FIELDS));
+  checkWords('state of sockets', query.state, STATES);
+  checkWords('protocol of sockets', query.proto, ['tcp', 'udp']);
+  checkAddress('peer', query.peer);
+  for (const name of ['localPort', 'peerPort'] as const) checkNumber(name, query[name]);
 }
 
 function matchesSocket({ host, isStray, socket }: HostSocket, query: SocketQuery): boolean {
@@ -163,10 +188,10 @@ export class ValueExpectation {
   toBe(expected: unknown): void {
     const actual = this.#actual;
     this.#add({
-      text: (version) => `${this.#text} is ${inspect(resolveByKernel(expected, version))}`,
+      text: (version) => `${this.#text} is ${valueText(resolveByKernel(expected, version))}`,
       find: ({ version }) => ({
         ok: isDeepStrictEqual(actual, resolveByKernel(expected, version)),
-        seen: inspect(actual),
+        seen: valueText(actual),
       }),
     });
   }
@@ -174,9 +199,9 @@ export class ValueExpectation {
   /** A number that was measured, both ends included. It is shown. */
   toBeBetween(low: number, high: number, unit = ''): void {
     const actual = this.#actual;
-    const words = (number: unknown) => `${number}${unit && ` ${unit}`}`;
+    const words = (number: unknown) => `${measuredText(number)}${unit && ` ${unit}`}`;
     this.#add({
-      text: () => `${this.#text} is ${low} to ${words(high)}`,
+      text: () => `${this.#text} is ${measuredText(low)} to ${words(high)}`,
       find: () => ({
         ok: typeof actual === 'number' && actual >= low && actual <= high,
         seen: words(actual),
@@ -186,16 +211,24 @@ export class ValueExpectation {
   }
 }
 
-/** Where a case says what it expects. Nothing is looked at before the case has been played. */
+/**
+ * Where a case says what it expects. Nothing is looked at before the case has been played. Throws UsageError for what nothing
+ * could ever be as: unknown fields, states, causes, hosts, functions that are not traced.
+ */
 export class Expect {
   readonly checks: Check[] = [];
+  readonly #surroundings: Surroundings;
   readonly #add = (check: Check) => {
     this.checks.push(check);
   };
 
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
   /** Packets; see TraceQuery. */
   trace(query: TraceQuery, options: ExpectOptions = {}): TraceExpectation {
-    return new TraceExpectation(query, options, this.#add);
+    return new TraceExpectation(query, options, this.#surroundings, this.#add);
   }
 
   /** TCP connections, by the verdict on all of their segments. */
@@ -205,11 +238,15 @@ export class Expect {
 
   /** Sockets that are there when the case has been played: by state, or by more. */
   socket(query: SocketQuery | string): SocketExpectation {
-    return new SocketExpectation(typeof query === 'string' ? { state: query } : query, this.#add);
+    const wanted = typeof query === 'string' ? { state: query } : query;
+    checkSocketQuery(wanted);
+    this.#checkHost(wanted.on);
+    return new SocketExpectation(wanted, this.#add);
   }
 
   /** A counter by its name in /proc/net (`PAWSEstab`, or in full `TcpExtPAWSEstab`), over all hosts or on one. */
   counter(name: string, { on }: { on?: Host | string } = {}): CounterExpectation {
+    this.#checkHost(on);
     return new CounterExpectation(name, on === undefined ? undefined : nameOf(on), this.#add);
   }
 
@@ -221,5 +258,9 @@ export class Expect {
   /** Anything else about what was seen, or why it cannot be seen here. */
   that(text: string, find: (observed: Observation) => Finding): void {
     this.#add({ text: () => text, find });
+  }
+
+  #checkHost(host: Host | string | undefined): void {
+    if (host !== undefined) checkWords('host', nameOf(host), this.#surroundings.hosts);
   }
 }

@@ -1,55 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ConnectionRecord, Outcome, SkbTrace, TraceEvent } from '../types.js';
+import { UsageError } from '../errors.js';
+import { PACKET_CAUSES } from '../explain/causes/index.js';
+import type { Outcome, SkbTrace, TraceEvent } from '../types.js';
 import { type KernelVersion, type MaybeByKernel, resolveByKernel } from './by-kernel.js';
+import { booleanOf, type Check, type Observation } from './check.js';
+import { checkEventPart, checkFields, checkWords } from './check-words.js';
 import type { Host } from './host.js';
-import type { CheckRecord, HostSocket } from './result.js';
 import { isSentAgain, type SendingAgain, sendingAgainText, sendingsText, sendingTimes } from './sendings.js';
-import { matchesQuery, queryText, type TraceQuery, traceText } from './trace-query.js';
-
-/** What a session has seen of a case: what expectations are held against. */
-export interface Observation {
-  version: KernelVersion;
-  /** Traces in the order of their beginnings. */
-  traces: readonly SkbTrace[];
-  /** How much this counter has risen, over all hosts or on one; undefined where the kernel does not have it. */
-  counter(name: string, host?: string): number | undefined;
-  sockets: readonly HostSocket[];
-  /** TCP connections, as far as their segments were traced. */
-  connections: readonly ConnectionRecord[];
-  /** Why this function or tracepoint is not seen here; undefined where it is. */
-  invisible(name: string): string | undefined;
-  /** Tracepoints that stand in for this function where it could not be attached. */
-  standIns(name: string): readonly string[];
-  /** Why functions are not seen; undefined where any could be attached. */
-  noFunctions: string | undefined;
-}
-
-/** What a check says: true and false, with what was seen (a measurement is shown in any case); or why nothing can be said. */
-export type Finding =
-  | { ok: boolean; seen: string; measured?: boolean; about?: readonly SkbTrace[] }
-  | { invisible: string };
+import { checkQuery, matchesQuery, queryText, type TraceQuery, traceText } from './trace-query.js';
 
 const MAX_NEAR = 4;
-
-/** One expectation of a case. */
-export interface Check {
-  text(version: KernelVersion): string;
-  find(observed: Observation): Finding;
-}
-
-export function runCheck({ text, find }: Check, observed: Observation): CheckRecord {
-  const words = text(observed.version);
-  const finding = find(observed);
-  if ('invisible' in finding) return { text: words, status: 'not-visible', seen: finding.invisible };
-  const { ok, seen, measured, about = [] } = finding;
-  return {
-    text: words,
-    status: ok ? 'ok' : 'failed',
-    seen,
-    ...(measured ? { measured } : {}),
-    ...(about.length > 0 ? { traces: about.slice(0, MAX_NEAR).map(({ id }) => id) } : {}),
-  };
-}
 
 /** What is there in place of what was looked for. */
 function listText(items: readonly string[], what: string): string {
@@ -94,16 +54,30 @@ export interface ExpectOptions {
   /** What is expected can be seen only where functions are attached. */
   needs?: 'functions';
 }
+export const EXPECT_OPTIONS: readonly (keyof ExpectOptions)[] = ['needs'];
+
+/** Where something is expected: what can be asked for. */
+export interface Surroundings {
+  /** Names of the case's hosts. */
+  hosts: readonly string[];
+  /** Is this function or tracepoint among what is to be traced, whether or not it could be attached? */
+  isTraced(name: string): boolean;
+}
 
 /** Expectations on the packets that a query means. At least one must be there, and one must be as expected. */
 export class TraceExpectation {
   readonly #query: TraceQuery;
   readonly #options: ExpectOptions;
+  readonly #surroundings: Surroundings;
   readonly #add: (check: Check) => void;
 
-  constructor(query: TraceQuery, options: ExpectOptions, add: (check: Check) => void) {
+  /** Throws UsageError for a query that no packet could answer. */
+  constructor(query: TraceQuery, options: ExpectOptions, surroundings: Surroundings, add: (check: Check) => void) {
+    checkQuery(query);
+    checkFields('list of options', options, EXPECT_OPTIONS);
     this.#query = query;
     this.#options = options;
+    this.#surroundings = surroundings;
     this.#add = add;
   }
 
@@ -136,6 +110,9 @@ export class TraceExpectation {
    * function, that is as good, unless something is asked of the event.
    */
   toPass(func: string, part: EventPart = {}): void {
+    this.#checkFunction(func);
+    const { note: _, ...fields } = part;
+    checkEventPart(fields);
     const alike = (observed: Observation) => (Object.keys(part).length === 0 ? observed.standIns(func) : []);
     this.#some(
       `passes ${func}${partText(part)}`,
@@ -147,6 +124,7 @@ export class TraceExpectation {
 
   /** None of these packets passes it. */
   toNotPass(func: string): void {
+    this.#checkFunction(func);
     this.#every(
       `does not pass ${func}`,
       (trace, observed) => {
@@ -164,6 +142,11 @@ export class TraceExpectation {
 
   /** What became of it, by its verdict. */
   toHaveOutcome(outcome: MaybeByKernel<Outcome>): void {
+    checkWords(
+      'outcome',
+      outcome,
+      PACKET_CAUSES.flatMap(({ outcomes }) => outcomes),
+    );
     this.#some(
       (version) => `ends as ${resolveByKernel(outcome, version)}`,
       (trace, { version }) => trace.verdict.outcome === resolveByKernel(outcome, version),
@@ -172,6 +155,11 @@ export class TraceExpectation {
 
   /** Why, by its verdict: the cause's stable word. */
   toHaveCause(cause: MaybeByKernel<string>): void {
+    checkWords(
+      'cause',
+      cause,
+      PACKET_CAUSES.map(({ id }) => id),
+    );
     this.#some(
       (version) => `has the cause ${resolveByKernel(cause, version)}`,
       (trace, { version }) => trace.verdict.cause === resolveByKernel(cause, version),
@@ -219,7 +207,14 @@ export class TraceExpectation {
 
   /** Anything else: `text` completes "the packet ...". */
   toSatisfy(text: string, test: (trace: SkbTrace) => boolean): void {
-    this.#some(text, test);
+    this.#some(text, (trace) => booleanOf(test(trace), text));
+  }
+
+  #checkFunction(name: string): void {
+    if (this.#surroundings.isTraced(name)) return;
+    throw new UsageError(`'${name}' is not among what is traced`, {
+      advice: "nettrace probes lists what can be; what is not of the default set goes into the case's `trace`",
+    });
   }
 
   #check(check: Check): void {

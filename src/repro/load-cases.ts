@@ -1,28 +1,30 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { NettraceError, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { type AnyCase, checkCase } from './case.js';
+import { errorText } from './error-text.js';
 
 const FOLDER = new URL('./cases/', import.meta.url);
 
+const ADVICE = "it must have: export default defineCase({ ... }), with defineCase from 'nettrace/repro'";
+
+/** Throws UsageError for what cannot be loaded, or is no case. */
 async function importCase(url: string, what: string): Promise<AnyCase> {
   let module: { default?: unknown };
   try {
     module = (await import(url)) as { default?: unknown };
   } catch (cause) {
-    throw new NettraceError(`${what} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    // of a syntax error there are several lines, with the place in the source
+    const [first = '', ...more] = errorText(cause).trimEnd().split('\n');
+    const advice = cause instanceof UsageError ? ADVICE : more.join('\n');
+    throw new UsageError(`${what} cannot be loaded: ${first}`, { ...(advice ? { advice } : {}), cause });
   }
   try {
     checkCase(module.default);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`${what}: ${error.message}`, {
-      advice: "it must have: export default defineCase({ ... }), with defineCase from 'nettrace/repro'",
-      cause: error,
-    });
+    throw new UsageError(`${what}: ${error.message}`, { advice: ADVICE, cause: error });
   }
   return module.default;
 }

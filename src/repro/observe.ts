@@ -9,7 +9,7 @@ import { NetnsFiles } from '../explain/netns-files.js';
 import type { ConnectionRecord, InetSocket, SkbTrace } from '../types.js';
 import { type KernelVersion, runningVersion } from './by-kernel.js';
 import { counterByName } from './counter-names.js';
-import type { Observation } from './expectations.js';
+import type { Observation } from './check.js';
 import type { Host } from './host.js';
 import type { HostCounters, HostSocket } from './result.js';
 import type { SharedTracer } from './shared-tracer.js';
@@ -84,6 +84,8 @@ export class Observer {
       },
       sockets: hostSockets(traces, sockets),
       connections: judgeConnections(traces, sockets),
+      hosts: this.#hosts.map(({ name }) => name),
+      isTraced: (name) => tracer.isTraced(name),
       invisible: (name) => tracer.invisible(name),
       standIns: (name) => tracer.standIns(name),
       noFunctions: tracer.noFunctions,

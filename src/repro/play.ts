@@ -4,13 +4,15 @@ import type { SkbTrace } from '../types.js';
 import { runningVersion } from './by-kernel.js';
 import type { AnyCase } from './case.js';
 import { Expect } from './expect.js';
-import { type Observation, runCheck } from './expectations.js';
+import { type Observation, runCheck } from './check.js';
+import { errorText } from './error-text.js';
+import { MachineSettings } from './machine-settings.js';
 import { Bridge, Network } from './network.js';
 import { Observer } from './observe.js';
 import { parameterValues } from './parameters.js';
 import { seededRandom } from './random.js';
 import { RegistryFile } from './registry.js';
-import type { HostRecord, ReproRecord, StepRecord } from './result.js';
+import type { CaseOutcome, CheckRecord, HostRecord, ReproRecord, StepRecord } from './result.js';
 import type { SharedTracer, TraceWatch } from './shared-tracer.js';
 import { until } from './until.js';
 
@@ -25,7 +27,7 @@ export interface PlayOptions {
   repetition?: number;
   /** Ends the case: what it made is removed, and the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Leaves the network standing. */
+  /** Leaves the network standing, unless the case was ended before it was played. */
   keep?: boolean;
   /** Is told when the network is up, and gives what is to be called when the case has been played, before anything is removed. */
   onNetwork?: (network: Network, definition: AnyCase) => () => Promise<void>;
@@ -90,6 +92,12 @@ export function skipped(definition: AnyCase, reason: string, functions: boolean,
   return { ...new Playing(definition, functions, options).result, outcome: 'skipped', reason };
 }
 
+/** Where nothing was held against what was seen, nothing is as expected. */
+function outcomeOf(checks: readonly CheckRecord[]): CaseOutcome {
+  if (checks.some(({ status }) => status === 'failed')) return 'failed';
+  return checks.some(({ status }) => status === 'ok') ? 'passed' : 'shown';
+}
+
 /** What looks at a case. */
 interface Looking {
   watch: TraceWatch;
@@ -128,6 +136,7 @@ class Playing {
       repetition: options.repetition ?? 1,
       date: new Date().toISOString(),
       durationUs: 0,
+      lost: 0,
       hosts: [],
       links: [],
       steps: [],
@@ -146,6 +155,7 @@ class Playing {
     const start = nowSeconds();
     const net: unknown = definition.network(network, { parameters });
     const registry = new RegistryFile();
+    const machine = new MachineSettings(registry);
     try {
       await network.up(registry);
       this.#signal.throwIfAborted();
@@ -160,22 +170,24 @@ class Playing {
       const lost = tracer.lost;
       const watch = tracer.watch(network.hosts.map(({ inode }) => inode));
       try {
-        const facts: unknown = await unlessAborted(this.#signal, definition.play(this.#context(net)));
+        const facts: unknown = await unlessAborted(this.#signal, definition.play(this.#context(net, machine)));
         await unlessAborted(this.#signal, this.#look({ watch, tracer, observer }, net, facts));
       } finally {
-        await this.#collect({ watch, tracer, observer }, tracer.lost === lost);
+        await this.#collect({ watch, tracer, observer }, lost);
         watch.end();
         await ended?.();
       }
     } finally {
-      if (options.keep) network.keep();
+      machine.restore();
+      // what nobody is told of is not left behind: how to enter it is told with the result
+      if (options.keep && result.hosts.length > 0 && !this.#signal.aborted) network.keep();
       else await network.down();
       registry.remove();
       result.durationUs = Math.round((nowSeconds() - start) * 1e6);
     }
   }
 
-  #context(net: unknown): Parameters<AnyCase['play']>[0] {
+  #context(net: unknown, machine: MachineSettings): Parameters<AnyCase['play']>[0] {
     const signal = this.#signal;
     const random = seededRandom(this.result.seed);
     return {
@@ -184,6 +196,7 @@ class Playing {
       version: runningVersion(),
       step: (text, action) => this.#step(text, action),
       until: (what, test, more = {}) => until(what, test, { signal, ...more }),
+      setMachineSysctl: (name, value) => machine.set(name, value),
       random,
       signal,
     };
@@ -203,7 +216,8 @@ class Playing {
   /** Holds the expectations against what there is, until all hold or the patience ends. */
   async #look({ watch, tracer, observer }: Looking, net: unknown, facts: unknown): Promise<void> {
     const { definition, result } = this;
-    const expect = new Expect();
+    const hosts = this.network.hosts.map(({ name }) => name);
+    const expect = new Expect({ hosts, isTraced: (name) => tracer.isTraced(name) });
     definition.expectations?.({ expect, net, parameters: result.parameters, facts, version: runningVersion() });
     const patience = definition.patienceMs ?? PATIENCE_MS;
     const end = performance.now() + patience;
@@ -216,15 +230,16 @@ class Playing {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
       await watch.settle(Math.max(0, end - performance.now()));
     }
-    result.outcome = result.checks.some(({ status }) => status === 'failed') ? 'failed' : 'passed';
+    result.outcome = outcomeOf(result.checks);
   }
 
   /** What there is in the end, also where the case went wrong. */
-  async #collect({ watch, observer }: Looking, complete: boolean): Promise<void> {
+  async #collect({ watch, tracer, observer }: Looking, lostBefore: number): Promise<void> {
     const { result } = this;
     if (result.outcome === 'error') await watch.settle(this.#signal.aborted ? 0 : LOOK_AGAIN_MS);
     result.traces = inOrder(watch.traces);
-    Object.assign(result, await observer.end(result.traces, complete));
+    result.lost = tracer.lost - lostBefore;
+    Object.assign(result, await observer.end(result.traces, result.lost === 0));
   }
 }
 
@@ -243,7 +258,7 @@ export async function playCase(
   } catch (error) {
     if (options.signal?.aborted) throw error;
     playing.result.outcome = 'error';
-    playing.result.reason = error instanceof Error ? error.message : String(error);
+    playing.result.reason = errorText(error);
   }
   return playing.result;
 }

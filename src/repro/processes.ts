@@ -16,7 +16,8 @@ export class HostProcess {
   #hasEnded = false;
 
   constructor(words: readonly string[], namespace: string, input: string) {
-    this.#name = words.join(' ');
+    // a program that is an argument is for no message
+    this.#name = words.filter((word) => !word.includes('\n')).join(' ');
     const child = spawn('ip', ['netns', 'exec', namespace, ...words], {
       env: toolEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],

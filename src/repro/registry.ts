@@ -10,11 +10,19 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { NettraceError } from '../errors.js';
-import { NAMESPACE_NAME, namePrefix } from './names.js';
+import { MACHINE_SYSCTL, NAMESPACE_NAME, namePrefix } from './names.js';
 
 /** Where sessions write down what they are about to make. */
 export const REGISTRY_FOLDER = '/run/nettrace/repro';
 const PRIVATE = 0o700;
+
+/** A sysctl of the machine that a session has set. */
+export interface MachineSetting {
+  name: string;
+  former: string;
+  /** What it was set to. */
+  value: string;
+}
 
 /** What a session has made on this machine, and who it is. */
 export interface RegistryEntry {
@@ -27,6 +35,8 @@ export interface RegistryEntry {
   namespaces: string[];
   /** Leaders of process groups. */
   processes: { pid: number; startTime: string }[];
+  /** In the order in which they were set. */
+  settings: MachineSetting[];
 }
 
 /** Field 22 of /proc/PID/stat (proc_pid_stat(5)), behind the name, which may hold anything; undefined where there is no such process. */
@@ -44,7 +54,7 @@ function pidNamespace(): string {
 }
 
 /** Who asks: this process. */
-function ownIdentity(): Omit<RegistryEntry, 'namespaces' | 'processes'> {
+function ownIdentity(): Pick<RegistryEntry, 'pid' | 'startTime' | 'pidNamespace'> {
   return { pid: process.pid, startTime: processStartTime(process.pid) ?? '', pidNamespace: pidNamespace() };
 }
 
@@ -79,7 +89,9 @@ function isEntry(value: unknown): value is RegistryEntry {
     Array.isArray(entry.namespaces) &&
     entry.namespaces.every((name) => typeof name === 'string' && NAMESPACE_NAME.test(name)) &&
     Array.isArray(entry.processes) &&
-    entry.processes.every((one) => Number.isInteger(one?.pid) && one.pid > 1 && typeof one.startTime === 'string')
+    entry.processes.every((one) => Number.isInteger(one?.pid) && one.pid > 1 && typeof one.startTime === 'string') &&
+    Array.isArray(entry.settings) &&
+    entry.settings.every((one) => MACHINE_SYSCTL.test(one?.name) && /^\d+$/.test(one.former) && /^\d+$/.test(one.value))
   );
 }
 
@@ -101,6 +113,7 @@ function isDead(entry: RegistryEntry, own: string): boolean {
 export interface Leftovers {
   namespaces: string[];
   processes: RegistryEntry['processes'];
+  settings: MachineSetting[];
   forget(): void;
 }
 
@@ -118,6 +131,7 @@ export function findLeftovers(folder = REGISTRY_FOLDER): Leftovers {
   return {
     namespaces: dead.flatMap(({ entry }) => entry.namespaces),
     processes: dead.flatMap(({ entry }) => entry.processes),
+    settings: dead.flatMap(({ entry }) => entry.settings.toReversed()),
     forget: () => {
       for (const { path } of dead) rmSync(path, { force: true });
     },
@@ -132,6 +146,7 @@ export class RegistryFile {
   readonly prefix: string;
   readonly #path: string;
   readonly #namespaces: string[] = [];
+  readonly #settings: MachineSetting[] = [];
   #processes: RegistryEntry['processes'] = [];
   #isRemoved = false;
 
@@ -157,9 +172,19 @@ export class RegistryFile {
     this.#write();
   }
 
+  addSetting(setting: MachineSetting): void {
+    this.#settings.push(setting);
+    this.#write();
+  }
+
   #write(): void {
     if (this.#isRemoved) return;
-    const entry: RegistryEntry = { ...ownIdentity(), namespaces: this.#namespaces, processes: this.#processes };
+    const entry: RegistryEntry = {
+      ...ownIdentity(),
+      namespaces: this.#namespaces,
+      processes: this.#processes,
+      settings: this.#settings,
+    };
     const draft = `${this.#path}.new`;
     writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 });
     renameSync(draft, this.#path);

@@ -46,7 +46,7 @@ export interface HostSocket extends Leftover {
   host: string;
 }
 
-export type CaseOutcome = 'passed' | 'failed' | 'skipped' | 'error';
+export type CaseOutcome = 'passed' | 'failed' | 'shown' | 'skipped' | 'error';
 
 export interface ReproRecord {
   v: 1;
@@ -54,7 +54,10 @@ export interface ReproRecord {
   case: string;
   group: string;
   title: string;
-  /** passed: all that is visible here is as expected; error: it could not be played to its end. */
+  /**
+   * passed: all that is visible here is as expected; shown: it was played, and expects nothing, or nothing that is visible here;
+   * error: it could not be played to its end.
+   */
   outcome: CaseOutcome;
   /** Of skipped and error: why. */
   reason?: string;
@@ -69,6 +72,8 @@ export interface ReproRecord {
   /** Wall-clock time of the beginning, ISO 8601 in UTC. */
   date: string;
   durationUs: number;
+  /** Events that were lost meanwhile: what is missing in the traces may have happened. */
+  lost: number;
   hosts: HostRecord[];
   links: { left: string; right: string }[];
   steps: StepRecord[];

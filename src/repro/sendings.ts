@@ -5,16 +5,13 @@ const TO_DRIVER = ['dev_hard_start_xmit', 'net_dev_start_xmit', 'net_dev_xmit'];
 
 /** Sendings of the same packet again: how often, and with what pauses. */
 export interface SendingAgain {
-  /** How often after the first time. */
-  times: number;
-  /** The first pause, seconds: at least, and at most. */
+  /** How often after the first time; where the kernel goes by the time, at least and at most. */
+  times: number | readonly [least: number, most: number];
+  /** The first pause, seconds: at least what its timer says, and at most. Timers are never early, and late by what the machine is. */
   first: readonly [low: number, high: number];
-  /** How much longer each next pause is: 2 where timers back off, 1 where they do not (default 2). */
+  /** How much longer each next pause is, at least and at most: 2 where timers back off, 1 where they do not (default 2). */
   factor?: number;
 }
-
-/** How far a pause may be from what its timer says: timers of the kernel are late by up to an eighth, emulated machines by more. */
-const TOLERANCE = 0.3;
 
 /**
  * When packets left a host, in seconds of the monotonic clock and in order: retransmissions are copies in one trace where
@@ -29,20 +26,25 @@ export function sendingTimes(traces: readonly SkbTrace[], netns: number): number
     .sort((a, b) => a - b);
 }
 
-/** Whether the pauses between these times are as a timer makes them. */
-export function isSentAgain(times: readonly number[], { times: again, first, factor = 2 }: SendingAgain): boolean {
-  const pauses = times.slice(1).map((time, i) => time - (times[i] ?? time));
-  if (times.length !== again + 1) return false;
-  return pauses.every((pause, i) => {
-    const before = pauses[i - 1];
-    if (before === undefined) return pause >= first[0] && pause <= first[1];
-    return Math.abs(pause / (before * factor) - 1) <= TOLERANCE;
-  });
+function timesRange({ times }: SendingAgain): readonly [least: number, most: number] {
+  return typeof times === 'number' ? [times, times] : times;
 }
 
-export function sendingAgainText({ times, first, factor = 2 }: SendingAgain): string {
+/** Whether the pauses between these times are as a timer makes them: each by itself, since one that is late makes no other late. */
+export function isSentAgain(times: readonly number[], again: SendingAgain): boolean {
+  const { first, factor = 2 } = again;
+  const [least, most] = timesRange(again);
+  const pauses = times.slice(1).map((time, i) => time - (times[i] ?? time));
+  if (times.length < least + 1 || times.length > most + 1) return false;
+  return pauses.every((pause, i) => pause >= first[0] * factor ** i && pause <= first[1] * factor ** i);
+}
+
+export function sendingAgainText(again: SendingAgain): string {
+  const { first, factor = 2 } = again;
+  const [least, most] = timesRange(again);
   const next = factor === 1 ? 'and the next ones as long' : `and each next one ${factor} times as long`;
-  return `${times} times again, the first pause ${first[0]} to ${first[1]} s${times > 1 ? `, ${next}` : ''}`;
+  const often = least === most ? `${most}` : `${least} to ${most}`;
+  return `${often} times again, the first pause ${first[0]} to ${first[1]} s${most > 1 ? `, ${next}` : ''}`;
 }
 
 /** `0, 1.007, 3.019 s`: from the first one on. */

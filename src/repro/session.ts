@@ -4,6 +4,7 @@ import { runningVersion } from './by-kernel.js';
 import type { AnyCase } from './case.js';
 import { type CaseResult, playCase, type PlayOptions, skipped } from './play.js';
 import { killLeft } from './processes.js';
+import { restoreSetting } from './machine-settings.js';
 import { runPool } from './pool.js';
 import { findLeftovers } from './registry.js';
 import { parameterValues } from './parameters.js';
@@ -21,8 +22,9 @@ export interface SessionOptions extends Omit<PlayOptions, 'repetition'> {
 
 /** Removes what sessions have left that ended without being able to: returns the namespaces' names. */
 export async function sweepLeftovers(): Promise<readonly string[]> {
-  const { namespaces, processes, forget } = findLeftovers();
+  const { namespaces, processes, settings, forget } = findLeftovers();
   killLeft(processes);
+  for (const setting of settings) restoreSetting(setting);
   await deleteNamespaces(namespaces);
   forget();
   return namespaces;

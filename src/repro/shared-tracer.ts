@@ -79,14 +79,18 @@ export class SharedTracer {
     if (this.#attached.has(name)) return undefined;
     if (this.noFunctions !== undefined) return this.noFunctions;
     const here = this.report.unavailable.find(({ definition }) => definition.name === name);
-    if (here) return `${name} is not traced here: ${here.why}`;
-    return this.#known.has(name) ? `${name} could not be attached` : `${name} is not among what is traced`;
+    return here ? `${name} is not traced here: ${here.why}` : `${name} could not be attached`;
   }
 
-  /** Events that were lost so far: a trace that was open then says so. */
+  /** Is it among what was to be traced? */
+  isTraced(name: string): boolean {
+    return this.#known.has(name) || this.report.unavailable.some(({ definition }) => definition.name === name);
+  }
+
+  /** Events, and whole traces, that were lost so far: of an event a trace that was open then says so. */
   get lost(): number {
-    const { ringFull, trackFull, malformed } = this.#run.statistics();
-    return ringFull + trackFull + malformed;
+    const { ringFull, trackFull, malformed, queueFull } = this.#run.statistics();
+    return ringFull + trackFull + malformed + queueFull;
   }
 
   /** From now on packets that are first seen in these namespaces (inodes) come to this watch. */

@@ -111,6 +111,11 @@ export class Connection {
     }
   }
 
+  /** As at the start, but now. */
+  setOptions(options: SocketOptions): void {
+    applyOptions(this.socket, options);
+  }
+
   /** Sends what the kernel takes at once; returns the number of bytes, 0 where its buffer is full. */
   sendSome(data: string | Uint8Array): number {
     return attempt(`sending from ${this.#name}`, () => this.socket.send(Buffer.from(data))) ?? 0;

@@ -5,12 +5,14 @@ import type { AnyCase } from './case.js';
 import type { ParameterDefinitions } from './parameters.js';
 import type { CaseResult } from './play.js';
 import { socketText } from './expect.js';
-import type { CheckRecord, CheckStatus, HostRecord } from './result.js';
+import type { CaseOutcome, CheckRecord, CheckStatus, HostRecord } from './result.js';
 
 const STATUS: Readonly<Record<CheckStatus, string>> = { ok: 'ok', failed: 'NOT OK', 'not-visible': 'not visible' };
 const COLORS: Readonly<Record<CheckStatus, string>> = { ok: '\x1b[32m', failed: '\x1b[31m', 'not-visible': '\x1b[33m' };
 const RESET = '\x1b[0m';
 const INDENT = '  ';
+/** Of one case; JSON has all. */
+const MAX_SOCKETS = 20;
 
 function hostText({ name, interfaces }: HostRecord): string {
   const ends = interfaces.map(({ ifname, address, address6 }) => [ifname, address, address6].filter(Boolean).join(' '));
@@ -29,6 +31,29 @@ function checkLine({ text, status, seen, measured }: CheckRecord, color: boolean
       : `\n${INDENT}${INDENT}${status === 'not-visible' ? '' : 'seen: '}${printable(seen)}`;
   return `${INDENT}${word}: ${printable(text)}${more}\n`;
 }
+
+/** What may be missing in what was seen. */
+function lossLines({ lost, traces }: CaseResult): string[] {
+  const incomplete = traces.filter(({ complete }) => !complete).length;
+  return [
+    ...(lost > 0
+      ? [`${lost} ${lost === 1 ? 'event was' : 'events were'} lost meanwhile: what was not seen may have happened`]
+      : []),
+    ...(incomplete > 0 ? [`incomplete: ${incomplete} of ${traces.length} traces`] : []),
+  ];
+}
+
+function limitedList(lines: readonly string[]): string[] {
+  const more = lines.length - MAX_SOCKETS;
+  return more > 0 ? [...lines.slice(0, MAX_SOCKETS), `and ${more} more`] : [...lines];
+}
+
+const OUTCOMES: Readonly<Record<Exclude<CaseOutcome, 'skipped'>, string>> = {
+  passed: 'as expected',
+  failed: 'NOT as expected',
+  shown: 'nothing was expected that can be seen here',
+  error: 'it could not be played to its end',
+};
 
 /** All that a case's playing has brought, for people. */
 export function resultText(result: CaseResult, formatter: TextFormatter, color: boolean): string {
@@ -49,11 +74,11 @@ export function resultText(result: CaseResult, formatter: TextFormatter, color: 
   text += `\n${traces.map((trace) => formatter.trace(trace)).join('')}`;
   text += counters.map((record) => countersText(record, undefined)).join('');
   text += connections.map((record) => formatter.record(record)).join('');
-  text += section('sockets left', sockets.map(socketText));
+  text += section('sockets left', limitedList(sockets.map(socketText)));
   if (checks.length > 0) text += `expected:\n${checks.map((check) => checkLine(check, color)).join('')}`;
-  if (reason !== undefined) text += `${INDENT}${printable(reason)}\n`;
-  if (checks.length === 0 && outcome === 'passed') return `${text}nothing was expected\n\n`;
-  return `${text}${outcome === 'passed' ? 'as expected' : outcome === 'failed' ? 'NOT as expected' : 'it could not be played to its end'}\n\n`;
+  for (const line of [...lossLines(result), ...(reason === undefined ? [] : [reason])])
+    text += `${INDENT}${printable(line)}\n`;
+  return `${text}${OUTCOMES[outcome]}\n\n`;
 }
 
 /** The cases by their groups, for `nettrace repro list`. */
@@ -82,6 +107,7 @@ export function totalText(results: readonly CaseResult[]): string {
   const parts = [
     `${count('passed')} as expected`,
     `${count('failed')} not`,
+    ...(count('shown') > 0 ? [`${count('shown')} expected nothing that can be seen here`] : []),
     ...(count('error') > 0 ? [`${count('error')} could not be played`] : []),
     ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),
   ];

@@ -2,6 +2,8 @@ import { tcpFlagsText, parseTcpFlags } from '../decode/names.js';
 import { formatEndpoint } from '../decode/addresses.js';
 import { UsageError } from '../errors.js';
 import type { SkbTrace, TcpInfo } from '../types.js';
+import { booleanOf } from './check.js';
+import { checkAddress, checkFields, checkNumber, checkWords } from './check-words.js';
 
 /** Which packets are meant: all that is given must hold, for the packet where it is seen first. */
 export interface TraceQuery {
@@ -26,6 +28,42 @@ export interface TraceQuery {
 
 function firstTcp(trace: SkbTrace): TcpInfo | undefined {
   return trace.events.find((event) => event.tcp)?.tcp;
+}
+
+const FIELDS: Readonly<Record<keyof TraceQuery, true>> = {
+  proto: true,
+  saddr: true,
+  daddr: true,
+  sport: true,
+  dport: true,
+  flags: true,
+  seq: true,
+  ack: true,
+  tsval: true,
+  payload: true,
+  icmpType: true,
+  arpOp: true,
+  where: true,
+};
+const PROTOS: Readonly<Record<SkbTrace['proto'], true>> = {
+  tcp: true,
+  udp: true,
+  icmp: true,
+  icmpv6: true,
+  arp: true,
+  ip: true,
+  ipv6: true,
+  unknown: true,
+};
+
+/** Throws UsageError for a query that no packet could answer. */
+export function checkQuery(query: TraceQuery): void {
+  checkFields('query for packets', query, Object.keys(FIELDS));
+  checkWords('protocol', query.proto, Object.keys(PROTOS));
+  for (const name of ['saddr', 'daddr'] as const) checkAddress(name, query[name]);
+  for (const name of ['sport', 'dport', 'seq', 'ack', 'tsval', 'payload', 'icmpType', 'arpOp'] as const)
+    checkNumber(name, query[name]);
+  if (query.flags !== undefined) normalFlags(query.flags);
 }
 
 function normalFlags(flags: string): string {
@@ -54,7 +92,7 @@ export function matchesQuery(trace: SkbTrace, query: TraceQuery): boolean {
   }
   if (flags !== undefined && tcp?.flags !== normalFlags(flags)) return false;
   if (tsval !== undefined && (tcp === undefined || (tcp.tsval ?? null) !== tsval)) return false;
-  return where?.test(trace) ?? true;
+  return where === undefined || booleanOf(where.test(trace), where.text);
 }
 
 /** The query in words: `tcp R 10.0.0.1:41000 -> 10.0.0.2:8000`. */

@@ -21,6 +21,11 @@ export function checkPlace({ output, rotate }: OutputPlace): void {
     parseRotation(rotate);
     if (output === undefined) throw new UsageError('--rotate needs a file to rotate', { advice: 'give -o FILE too' });
   }
+  if (output === '-') {
+    throw new UsageError("-o takes the name of a file, not '-'", {
+      advice: 'without it the output goes to standard output; ./- is a file of that name',
+    });
+  }
   if (output !== undefined) compressionFor(output);
 }
 

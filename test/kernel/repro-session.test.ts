@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { ReproRecord } from '../../dist/repro/index.js';
@@ -79,6 +79,18 @@ describe('a session that is ended', () => {
     expectNothingLeft(session);
   });
 
+  it('removes it also where it was to be kept: how to enter it is told only of what was played', async () => {
+    const session = await waiting('--keep');
+    session.cli.process.kill('SIGINT');
+    const { code, stderr } = await session.cli.ended;
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: expect.stringContaining('what was being played is removed'),
+    });
+    expect(stderr).not.toContain('left standing');
+    expectNothingLeft(session);
+  });
+
   it('by two SIGINTs in a row removes it too', async () => {
     const session = await waiting();
     session.cli.process.kill('SIGINT');
@@ -86,6 +98,22 @@ describe('a session that is ended', () => {
     await session.cli.ended;
     expectNothingLeft(session);
   });
+
+  it.each(['SIGINT', 'SIGKILL'] as const)(
+    'by %s does not leave settings of the machine as it has set them',
+    async (signal) => {
+      const budget = () => readFileSync('/proc/sys/net/core/netdev_budget', 'utf8').trim();
+      const former = budget();
+      const session = await waiting('--set', `budget=${Number(former) + 1}`);
+      expect(budget()).toBe(String(Number(former) + 1));
+      session.cli.process.kill(signal);
+      await session.cli.ended;
+      if (signal === 'SIGKILL') await played('tcp-no-listener');
+      expect(budget()).toBe(former);
+      await until('its process is gone', () => !isRunning(session.sleeper));
+      expectNothingLeft(session);
+    },
+  );
 
   it('by SIGKILL leaves it to the next start, which removes it, and nothing of those that live', async () => {
     const dead = await waiting();
@@ -154,6 +182,13 @@ describe('nettrace repro', () => {
     ]);
   });
 
+  it('sees each packet once, also while packets are captured', async () => {
+    const cases = ['data-after-close', 'linger-zero', 'time-wait-syn-sequence'];
+    const ended = await played(...cases, '--json', '--pcap', path('t.pcap'));
+    const failed = records(ended).flatMap(({ checks }) => checks.filter(({ status }) => status === 'failed'));
+    expect({ failed, code: ended.code }).toEqual({ failed: [], code: 0 });
+  });
+
   it('leaves the network standing when it is asked to, and says how to enter and to remove it', async () => {
     const { code, stderr } = await played('tcp-no-listener', '--keep');
     expect(code).toBe(0);
@@ -171,14 +206,86 @@ describe('nettrace repro', () => {
     expect(spawnSync('sh', ['-c', `${enter} true`]).status).not.toBe(0);
   });
 
-  it('tells with 2 what is wrong with a file, and plays nothing', async () => {
-    const wrong = path('wrong.mjs');
-    spawnSync('sh', ['-c', `echo 'export default { name: "x" };' > ${wrong}`]);
-    const { code, stderr } = await played(wrong);
-    expect({ code, stderr }).toEqual({
-      code: 2,
-      stderr: expect.stringMatching(/a case needs a group[\s\S]*defineCase/),
-    });
+  it('leaves no network standing that could not be made', async () => {
+    const wrong = path('no-route.mjs');
+    writeFileSync(
+      wrong,
+      `import { defineCase } from 'nettrace/repro';
+       export default defineCase({ name: 'no-route', group: 'test', title: 'x', description: 'x', async play() {},
+         network(net) { net.link(net.host('a', { ip: ['route add nonsense'] }), net.host('b')); } });`,
+    );
+    const cli = new Cli(['repro', wrong, '--keep']);
+    const { code, stdout } = await cli.ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringContaining('nonsense') });
+    expect(namespacesOf(cli.process.pid!)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'what is no case',
+      'wrong.mjs',
+      "export default { name: 'x' };",
+      /a case needs a group\n {2}it must have: export default defineCase/,
+    ],
+    [
+      'a case that lacks something',
+      'wrong.ts',
+      "import { defineCase } from 'nettrace/repro';\nexport default defineCase({ name: 'x', group: 'g', title: 't' } as any);",
+      /a case needs a description \(\S+wrong\.ts:2:16\)\n {2}it must have: export default defineCase/,
+    ],
+    ['a syntax error', 'wrong.ts', 'const x = ;', /Expression expected \(\S+wrong\.ts\)\n[\s\S]* 1 \| const x = ;\n/],
+    [
+      'what it throws',
+      'wrong.ts',
+      "const x: string = 'at load';\nthrow new Error(x);",
+      /at load \(\S+wrong\.ts:2:7\)\n/,
+    ],
+    ['null that it throws', 'wrong.mjs', 'throw null;', /cannot be loaded: null was thrown\n/],
+  ])('tells with 2 what is wrong with a file, and plays nothing: %s', async (_, name, text, message) => {
+    writeFileSync(path(name), text);
+    const { code, stdout, stderr } = await played(path(name), 'tcp-no-listener');
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+    expect(stderr).not.toContain('\\x0a');
+  });
+
+  it('tells where a case goes wrong, or says nothing that can be judged, and plays the others', async () => {
+    const write = (name: string, play: string, expectations: string) => {
+      const head = `import { defineCase } from 'nettrace/repro';\nexport default defineCase({ name: '${name}', group: 'g', title: 't',`;
+      writeFileSync(
+        path(`${name}.ts`),
+        `${head} description: 'd',\n  network: (net) => net.link(net.host('a'), net.host('b')),\n  async play() { ${play} },\n  expectations({ expect }) { ${expectations} } });`,
+      );
+      return path(`${name}.ts`);
+    };
+    const files = [
+      write('throws', "throw new Error('at play');", ''),
+      write('mistaken', '', 'expect.trace({ soprt: 1 } as object).toBeSeen();'),
+      write('promises', '', "expect.that('it holds', (async () => ({ ok: true, seen: '' })) as never);"),
+      write('silent', '', ''),
+    ];
+    const ended = await played(...files, 'tcp-no-listener', '--json');
+    const told = records(ended).map(({ case: name, outcome, reason, checks }) => [
+      name,
+      outcome,
+      reason ?? checks[0]?.seen,
+    ]);
+    expect(told).toEqual([
+      ['throws', 'error', expect.stringMatching(/^at play \(\S+throws\.ts:4:24\)$/)],
+      ['mistaken', 'error', expect.stringMatching(/has no field 'soprt' \(\S+mistaken\.ts:5:\d+\)$/)],
+      ['promises', 'failed', expect.stringMatching(/^the check gave a promise/)],
+      ['silent', 'shown', undefined],
+      ['tcp-no-listener', 'passed', expect.anything()],
+    ]);
+    expect(ended.code).toBe(1);
+  });
+
+  it.each([
+    ['a name behind list', ['list', 'tcp-no-listener'], /repro list takes no names/],
+    ['a capture to standard output', ['tcp-no-listener', '--pcap', '-'], /--pcap takes the name of a file, not '-'/],
+    ['a file named -', ['tcp-no-listener', '-o', '-'], /-o takes the name of a file, not '-'/],
+  ])('refuses %s', async (_, words, message) => {
+    const { code, stderr } = await played(...words);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) });
   });
 
   it('lists the cases with their parameters', async () => {

@@ -10,6 +10,7 @@ export function assembleOne(inputs: readonly RecordInput[], onTrace: (trace: Ope
     maxOpen: 10,
     maxEvents: 100,
     maxBytes: 2 ** 20,
+    isEntry: () => true,
     onTrace,
     onForget: () => {},
   });

@@ -1,4 +1,5 @@
-import type { Observation } from '../../src/repro/expectations.js';
+import { PROBES } from '../../src/generated/probes.js';
+import type { Observation } from '../../src/repro/check.js';
 
 /** What a session would have seen of a case in which nothing happened, with functions traced; and what is given. */
 export function observation(more: Partial<Observation> = {}): Observation {
@@ -8,6 +9,8 @@ export function observation(more: Partial<Observation> = {}): Observation {
     counter: () => undefined,
     sockets: [],
     connections: [],
+    hosts: ['client', 'server'],
+    isTraced: (name) => PROBES.some((probe) => probe.name === name),
     invisible: () => undefined,
     standIns: () => [],
     noFunctions: undefined,

@@ -1,8 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { defineCase } from '../case.js';
 
 const MAX = 'net.netfilter.nf_conntrack_max';
-const MAX_FILE = '/proc/sys/net/netfilter/nf_conntrack_max';
 const ENTRIES = 4;
 
 export default defineCase({
@@ -29,39 +27,31 @@ entries: the case sets it only when it is told to (--set machine=1) and puts it 
     net.link(client, server);
     return { client, server };
   },
-  async play({ net: { client, server }, step }) {
-    const former = readFileSync(MAX_FILE, 'utf8');
-    const restore = () => writeFileSync(MAX_FILE, former);
-    process.on('exit', restore);
-    try {
-      const receiver = server.udp({ port: 5000 });
-      const first = client.udp();
-      const to = { address: server.address, port: 5000 };
-      // an entry that has seen both directions and is assured is not thrown out early
-      const assure = async (sender: typeof first) => {
-        for (let i = 0; i < 3; i++) {
-          await sender.send('there', to);
-          const { from } = await receiver.receive();
-          await receiver.send('and back', from);
-          await sender.receive();
-        }
-      };
-      const senders = [first, ...Array.from({ length: ENTRIES - 1 }, () => client.udp())];
-      await step(`${ENTRIES} conversations have entries`, async () => {
-        for (const sender of senders) await assure(sender);
-      });
-      writeFileSync(MAX_FILE, String(ENTRIES));
-      const late = client.udp();
-      await step('one more is begun, and an old one goes on', async () => {
-        await late.send('too late', to);
-        await first.send('still there', to);
-      });
-      const { data } = await receiver.receive();
-      return { received: data.toString(), late: late.port };
-    } finally {
-      restore();
-      process.off('exit', restore);
-    }
+  async play({ net: { client, server }, step, setMachineSysctl }) {
+    const receiver = server.udp({ port: 5000 });
+    const first = client.udp();
+    const to = { address: server.address, port: 5000 };
+    // an entry that has seen both directions and is assured is not thrown out early
+    const assure = async (sender: typeof first) => {
+      for (let i = 0; i < 3; i++) {
+        await sender.send('there', to);
+        const { from } = await receiver.receive();
+        await receiver.send('and back', from);
+        await sender.receive();
+      }
+    };
+    const senders = [first, ...Array.from({ length: ENTRIES - 1 }, () => client.udp())];
+    await step(`${ENTRIES} conversations have entries`, async () => {
+      for (const sender of senders) await assure(sender);
+    });
+    await step(`${MAX} is ${ENTRIES}`, () => setMachineSysctl(MAX, ENTRIES));
+    const late = client.udp();
+    await step('one more is begun, and an old one goes on', async () => {
+      await late.send('too late', to);
+      await first.send('still there', to);
+    });
+    const { data } = await receiver.receive();
+    return { received: data.toString(), late: late.port };
   },
   expectations({ expect, facts, net: { server } }) {
     const late = { proto: 'udp', sport: facts.late } as const;

@@ -32,7 +32,7 @@ brokers and databases set so that a dead peer costs seconds and not a quarter of
   expectations({ expect, facts, net: { client }, parameters: { timeout } }) {
     const seconds = timeout / 1000;
     expect.value('what the client reads', facts.failure).toBe('ETIMEDOUT');
-    expect.value('the time that this takes', facts.seconds).toBeBetween(seconds * 0.95, seconds * 1.5 + 0.5, 's');
+    expect.value('the time that this takes', facts.seconds).toBeBetween(seconds * 0.95, seconds * 3 + 2, 's');
     expect.trace({ dport: PORT, payload: 100 }).toBeSeen();
     expect.counter('RetransSegs', { on: client }).toRiseAtLeast(1);
     expect.counter('TCPAbortOnTimeout', { on: client }).toRise(1);

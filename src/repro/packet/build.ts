@@ -2,7 +2,8 @@ import { encodeArp } from './arp.js';
 import type { Endpoints } from './checksum.js';
 import type { EncodeContext } from './codec.js';
 import { encodeEthernet, encodeVlan } from './ethernet.js';
-import { ipv4Bytes, ipv6Bytes } from './fields.js';
+import { checkLayers } from './check-layers.js';
+import { bytesOf, ipv4Bytes, ipv6Bytes } from './fields.js';
 import { encodeGre } from './gre.js';
 import { encodeIcmp } from './icmp.js';
 import { encodeIcmpv6 } from './icmpv6.js';
@@ -16,9 +17,10 @@ import { encodeVxlan } from './vxlan.js';
 
 /**
  * The packet's bytes, the first layer first. Lengths, checksums and the numbers that announce the next layer are right where they are
- * not given. Throws RangeError for a value that its field cannot hold.
+ * not given. Throws TypeError for what is no layer or no field of one, RangeError for a value that its field cannot hold.
  */
 export function build(layers: readonly AnyLayer[]): Uint8Array {
+  checkLayers(layers);
   return buildFrom(layers, undefined);
 }
 
@@ -83,6 +85,6 @@ function encode(layer: AnyLayer, context: EncodeContext): Uint8Array {
       return encodeGre(layer, context);
     case 'payload':
       if (context.following.length) throw new RangeError('nothing can follow a payload');
-      return layer.data;
+      return bytesOf(layer.data, 'payload.data');
   }
 }

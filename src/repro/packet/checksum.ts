@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Fields, ipv4Text, ipv6Text } from './fields.js';
 
 /** What a checksum shall be: computed, computed and then spoilt, or that number. */
@@ -39,9 +40,11 @@ export function pseudoHeader({ source, destination }: Endpoints, protocol: numbe
   return fields.bytes;
 }
 
-/** The field's value; `computed` is the right one. */
+/** The field's value; `computed` is the right one. Throws RangeError for another word. */
 export function checksumValue(wanted: Checksum | undefined, computed: number): number {
   if (typeof wanted === 'number') return wanted;
+  if (wanted !== undefined && wanted !== 'right' && wanted !== 'wrong')
+    throw new RangeError(`a checksum must be 'right', 'wrong' or a number, not ${inspect(wanted)}`);
   // never 0 when spoilt: that would say in UDP that there is none
   return wanted === 'wrong' ? computed ^ 0x0100 || 0x0300 : computed;
 }

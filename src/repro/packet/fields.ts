@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { formatIpv4, formatIpv6, parseAddress } from '../../decode/addresses.js';
 
 /** A header under construction. Numbers are checked against their field; all are written in network byte order. */
@@ -31,8 +32,19 @@ export class Fields {
 export function unsigned(value: number, bits: number, name: string): number {
   const most = 2 ** bits - 1;
   if (!(Number.isInteger(value) && value >= 0 && value <= most))
-    throw new RangeError(`${name} must be a whole number from 0 to ${most}, not ${value}`);
+    throw new RangeError(`${name} must be a whole number from 0 to ${most}, not ${inspect(value)}`);
   return value;
+}
+
+/** The bytes, if they are; throws TypeError that names the field. */
+export function bytesOf(value: unknown, name: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new TypeError(`${name} must be a Uint8Array, not ${inspect(value)}`);
+}
+
+/** What is thrown for something whose kind no compiler has looked at. */
+export function noSuchKind(what: string, value: never): RangeError {
+  return new RangeError(`there is no ${what} of the kind ${inspect((value as { kind?: unknown } | undefined)?.kind)}`);
 }
 
 /** A length that a field counts in units; throws RangeError where it is no multiple of them. */

@@ -1,5 +1,6 @@
 import { build } from './build.js';
-import { concat } from './fields.js';
+import { checkLayers } from './check-layers.js';
+import { concat, unsigned } from './fields.js';
 import type { Ipv4Draft } from './ipv4.js';
 import type { Ipv6Draft } from './ipv6.js';
 import type { AnyIpOption } from './ip-options.js';
@@ -15,6 +16,8 @@ const COPIED = 0x80;
  * that fits comes back as it is. Throws RangeError where the headers alone do not fit, or where there is no IP layer.
  */
 export function fragment(layers: readonly AnyLayer[], mtu: number, id?: number): AnyLayer[][] {
+  checkLayers(layers);
+  unsigned(mtu, 32, 'mtu');
   const at = layers.findIndex(({ kind }) => kind === 'ipv4' || kind === 'ipv6');
   const ip = layers[at];
   if (ip?.kind !== 'ipv4' && ip?.kind !== 'ipv6') throw new RangeError('fragments take an IP layer');
@@ -80,6 +83,8 @@ function fragmentIpv6(ip: Ipv6Draft, inner: readonly AnyLayer[], mtu: number, id
 
 /** The layers' bytes as an ICMP error quotes them: from the IP header on, at most `bytes` (default: header and 8 more, of IPv4). */
 export function quote(layers: readonly AnyLayer[], bytes = 28): Uint8Array {
+  checkLayers(layers);
+  unsigned(bytes, 32, 'bytes');
   const from = layers.findIndex(({ kind }) => kind === 'ipv4' || kind === 'ipv6');
   return concat(build(layers.slice(Math.max(from, 0))).subarray(0, bytes));
 }

@@ -1,7 +1,7 @@
 import { checksumProblem, checksumValue, onesSum } from './checksum.js';
 import { type DecodeContext, type Decoded, type EncodeContext, Malformed } from './codec.js';
 import type { Draft, FieldsOf } from './draft.js';
-import { concat, Fields, ipv4Bytes, ipv4Text, viewOf } from './fields.js';
+import { concat, Fields, ipv4Bytes, ipv4Text, noSuchKind, viewOf } from './fields.js';
 
 /** The four bytes behind the checksum, by what they mean for the type. */
 export type IcmpRest =
@@ -60,6 +60,9 @@ function putRest(fields: Fields, rest: IcmpRest): void {
       break;
     case 'unused':
       fields.u32(4, rest.value, 'icmp rest');
+      break;
+    default:
+      throw noSuchKind('icmp rest', rest);
   }
 }
 

@@ -1,4 +1,4 @@
-import { concat, copy, unsigned } from './fields.js';
+import { bytesOf, concat, copy, unsigned } from './fields.js';
 
 /** An option of IPv4 or IPv6: its type, and what is behind its length byte. */
 export interface IpOption {
@@ -27,8 +27,9 @@ export const IPV6_OPTIONS: OptionForm = { single: [0], end: undefined, counted: 
 export function encodeOptions(options: readonly AnyIpOption[], form: OptionForm, name: string): Uint8Array {
   return concat(
     ...options.map((option) => {
-      if ('raw' in option) return option.raw;
-      const { type, data } = option;
+      if ('raw' in option) return bytesOf(option.raw, `${name}: raw`);
+      const { type } = option;
+      const data = bytesOf(option.data, `${name}: data`);
       if (!form.single.includes(type))
         return concat(
           Uint8Array.of(unsigned(type, 8, `${name}: type`), unsigned(data.length + form.counted, 8, `${name}: length`)),

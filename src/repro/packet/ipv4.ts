@@ -1,7 +1,7 @@
 import { type Checksum, checksumProblem, checksumValue, onesSum } from './checksum.js';
 import { type DecodeContext, type Decoded, type EncodeContext, Malformed } from './codec.js';
 import type { Draft, FieldsOf } from './draft.js';
-import { concat, copy, Fields, inUnits, ipv4Bytes, ipv4Text, packBits, padded, viewOf } from './fields.js';
+import { bytesOf, concat, copy, Fields, inUnits, ipv4Bytes, ipv4Text, packBits, padded, viewOf } from './fields.js';
 import { type AnyIpOption, decodeOptions, encodeOptions, IPV4_OPTIONS } from './ip-options.js';
 import { layerOfProtocol, protocolOf } from './protocols.js';
 
@@ -64,7 +64,7 @@ export function encodeIpv4(layer: Ipv4Draft, { content, following }: EncodeConte
   fields.put(20, options);
   const computed = ~onesSum(fields.bytes) & 0xffff;
   fields.u16(10, checksumValue(layer.checksum as Checksum | undefined, computed), 'ipv4.checksum');
-  return concat(fields.bytes, content, layer.trailer ?? new Uint8Array(0));
+  return concat(fields.bytes, content, bytesOf(layer.trailer ?? new Uint8Array(0), 'ipv4.trailer'));
 }
 
 export function decodeIpv4(bytes: Uint8Array, context: DecodeContext): Decoded | Malformed {

@@ -1,7 +1,7 @@
 import type { Endpoints } from './checksum.js';
 import { type DecodeContext, type Decoded, type EncodeContext, Malformed } from './codec.js';
 import type { Draft, FieldsOf } from './draft.js';
-import { concat, copy, Fields, inUnits, ipv6Bytes, packBits, viewOf } from './fields.js';
+import { bytesOf, concat, copy, Fields, inUnits, ipv6Bytes, packBits, viewOf } from './fields.js';
 import { type AnyIpOption, decodeOptions, encodeOptions, IPV6_OPTIONS } from './ip-options.js';
 import { layerOfProtocol, protocolOf } from './protocols.js';
 
@@ -123,7 +123,7 @@ export function decodeIpv6Options(kind: Ipv6Options['kind'], bytes: Uint8Array):
 }
 
 export function encodeRouting(layer: Ipv6RoutingDraft, { content, following }: EncodeContext): Uint8Array {
-  const data = layer.data ?? new Uint8Array(4);
+  const data = bytesOf(layer.data ?? new Uint8Array(4), 'routing.data');
   const fields = new Fields(4);
   fields.u8(0, layer.nextHeader ?? protocolOf(following), 'routing.nextHeader');
   fields.u8(1, lengthUnits(layer.headerLength ?? 4 + data.length, 'routing'), 'routing.headerLength (in units)');

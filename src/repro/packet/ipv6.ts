@@ -1,6 +1,6 @@
 import { type DecodeContext, type Decoded, type EncodeContext, Malformed } from './codec.js';
 import type { Draft, FieldsOf } from './draft.js';
-import { concat, copy, Fields, ipv6Bytes, ipv6Text, packBits, viewOf } from './fields.js';
+import { bytesOf, concat, copy, Fields, ipv6Bytes, ipv6Text, packBits, viewOf } from './fields.js';
 import { layerOfProtocol, PROTOCOL, protocolOf } from './protocols.js';
 
 export interface Ipv6 {
@@ -42,7 +42,7 @@ export function encodeIpv6(layer: Ipv6Draft, { content, following }: EncodeConte
   fields.u8(7, layer.hopLimit ?? 64, 'ipv6.hopLimit');
   fields.put(8, ipv6Bytes(layer.source, 'ipv6.source'));
   fields.put(24, ipv6Bytes(layer.destination, 'ipv6.destination'));
-  return concat(fields.bytes, content, layer.trailer ?? new Uint8Array(0));
+  return concat(fields.bytes, content, bytesOf(layer.trailer ?? new Uint8Array(0), 'ipv6.trailer'));
 }
 
 export function decodeIpv6(bytes: Uint8Array, context: DecodeContext): Decoded | Malformed {

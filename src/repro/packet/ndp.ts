@@ -1,4 +1,17 @@
-import { concat, copy, Fields, inUnits, ipv6Bytes, ipv6Text, macBytes, macText, packBits, viewOf } from './fields.js';
+import {
+  bytesOf,
+  concat,
+  copy,
+  Fields,
+  inUnits,
+  ipv6Bytes,
+  ipv6Text,
+  macBytes,
+  macText,
+  noSuchKind,
+  packBits,
+  viewOf,
+} from './fields.js';
 
 /** An option of neighbour discovery (RFC 4861). */
 export type NdpOption =
@@ -88,7 +101,9 @@ const OPTION = { 'source-link-address': 1, 'target-link-address': 2, prefix: 3, 
 
 /** All behind the checksum. */
 export function encodeNdp(message: NdpMessage): Uint8Array {
-  return concat(encodeFixed(message), ...message.options.map(encodeOption));
+  // first: what is no message has no options either
+  const fixed = encodeFixed(message);
+  return concat(fixed, ...message.options.map(encodeOption));
 }
 
 function encodeFixed(message: NdpMessage): Uint8Array {
@@ -126,6 +141,8 @@ function encodeFixed(message: NdpMessage): Uint8Array {
     }
     case 'redirect':
       return concat(withTarget(message.reserved, message.target), ipv6Bytes(message.destination, 'destination'));
+    default:
+      throw noSuchKind('icmpv6 message', message);
   }
 }
 
@@ -139,9 +156,9 @@ function withTarget(word: number, target: string): Uint8Array {
 function encodeOption(option: NdpOption): Uint8Array {
   switch (option.kind) {
     case 'raw':
-      return option.data;
+      return bytesOf(option.data, 'data of an option');
     case 'unknown':
-      return numbered(option.number, option.data);
+      return numbered(option.number, bytesOf(option.data, 'data of an option'));
     case 'mtu': {
       const fields = new Fields(6);
       fields.u32(2, option.mtu, 'mtu');
@@ -156,8 +173,11 @@ function encodeOption(option: NdpOption): Uint8Array {
       fields.put(14, ipv6Bytes(option.prefix, 'prefix'));
       return numbered(OPTION.prefix, fields.bytes);
     }
-    default:
+    case 'source-link-address':
+    case 'target-link-address':
       return numbered(OPTION[option.kind], macBytes(option.mac, option.kind));
+    default:
+      throw noSuchKind('option of neighbour discovery', option);
   }
 }
 

@@ -1,4 +1,5 @@
-import { concat, Fields } from './fields.js';
+import { inspect } from 'node:util';
+import { bytesOf, concat, Fields } from './fields.js';
 
 /** LINKTYPE_ETHERNET, libpcap's DLT_EN10MB: packets begin with an Ethernet header. */
 export const LINKTYPE_ETHERNET = 1;
@@ -33,9 +34,12 @@ export function pcapHead({ nanoseconds = false, linkType = LINKTYPE_ETHERNET }: 
   return fields.bytes;
 }
 
-/** One packet of a file with the same options. Seconds from 1970 to 2106; a time outside is a RangeError. */
+/** One packet of a file with the same options. Seconds from 1970 to 2106; a time outside is a RangeError, what is no record a TypeError. */
 export function pcapRecord(record: PcapRecord, { nanoseconds = false }: PcapOptions = {}): Uint8Array {
-  const { bytes, time, originalLength = bytes.length } = record;
+  const { time } = record;
+  const bytes = bytesOf(record.bytes, 'bytes');
+  const { originalLength = bytes.length } = record;
+  if (typeof time !== 'bigint') throw new TypeError(`time must be a bigint of nanoseconds, not ${inspect(time)}`);
   const fraction = Number(time % 1_000_000_000n);
   const fields = new Fields(16);
   fields.u32(0, Number(time / 1_000_000_000n), 'time (seconds)');

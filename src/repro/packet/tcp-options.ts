@@ -1,4 +1,4 @@
-import { concat, copy, Fields, unsigned, viewOf } from './fields.js';
+import { bytesOf, concat, copy, Fields, noSuchKind, unsigned, viewOf } from './fields.js';
 
 /** A TCP option as it is parsed (IANA, TCP parameters). */
 export type TcpOption =
@@ -62,9 +62,9 @@ function encodeOption(option: TcpOptionDraft): Uint8Array {
     case 'nop':
       return Uint8Array.of(NUMBER[option.kind]);
     case 'raw':
-      return option.data;
+      return bytesOf(option.data, 'data of a tcp option');
     case 'unknown':
-      return withLength(unsigned(option.number, 8, 'tcp option number'), option.data);
+      return withLength(unsigned(option.number, 8, 'tcp option number'), bytesOf(option.data, 'data of a tcp option'));
     default:
       return withLength(NUMBER[option.kind], optionData(option));
   }
@@ -91,14 +91,16 @@ function optionData(option: Exclude<TcpOptionDraft, { kind: 'end' | 'nop' | 'raw
     case 'timestamps':
       return words(4, [option.tsval, option.tsecr], 'timestamp');
     case 'md5':
-      return 'key' in option ? new Uint8Array(MD5_BYTES) : option.digest;
+      return 'key' in option ? new Uint8Array(MD5_BYTES) : bytesOf(option.digest, 'md5 digest');
     case 'ao':
       return concat(
         Uint8Array.of(unsigned(option.keyId, 8, 'ao key id'), unsigned(option.nextKeyId, 8, 'ao next key id')),
-        option.mac,
+        bytesOf(option.mac, 'ao mac'),
       );
     case 'fast-open':
-      return option.cookie;
+      return bytesOf(option.cookie, 'fast-open cookie');
+    default:
+      throw noSuchKind('tcp option', option);
   }
 }
 

@@ -52,6 +52,8 @@ export function encodeTcp(layer: TcpDraft, { content, ends }: EncodeContext): Ui
   const options = padded(bytes, 4);
   const size = 20 + options.length;
   const flags = parseTcpFlags(layer.flags ?? '');
+  if (layer.flags !== undefined && new Set(layer.flags.toUpperCase()).size !== layer.flags.length)
+    throw new RangeError(`tcp.flags has a letter twice: '${layer.flags}'`);
   if (flags === null) throw new RangeError(`tcp.flags must be letters of SARPFUEC, not '${layer.flags}'`);
   const fields = new Fields(size);
   fields.u16(0, layer.sourcePort, 'tcp.sourcePort');

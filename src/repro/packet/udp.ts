@@ -1,7 +1,7 @@
 import { checksumProblem, checksumValue, onesSum, pseudoHeaderSum } from './checksum.js';
 import { type DecodeContext, type Decoded, type EncodeContext, Malformed } from './codec.js';
 import type { Draft, FieldsOf } from './draft.js';
-import { concat, copy, Fields, viewOf } from './fields.js';
+import { bytesOf, concat, copy, Fields, viewOf } from './fields.js';
 import { PROTOCOL } from './protocols.js';
 
 export interface Udp {
@@ -30,7 +30,7 @@ export function encodeUdp(layer: UdpDraft, { content, ends }: EncodeContext): Ui
   const start = ends ? pseudoHeaderSum(ends, PROTOCOL.udp, datagram.length) : 0;
   const computed = ~onesSum(datagram, start) & 0xffff || 0xffff;
   fields.u16(6, checksumValue(layer.checksum, computed), 'udp.checksum');
-  return concat(fields.bytes, content, layer.trailer ?? new Uint8Array(0));
+  return concat(fields.bytes, content, bytesOf(layer.trailer ?? new Uint8Array(0), 'udp.trailer'));
 }
 
 export function decodeUdp(bytes: Uint8Array, context: DecodeContext): Decoded | Malformed {

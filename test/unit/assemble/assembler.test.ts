@@ -7,6 +7,8 @@ import { keptTrace, type RecordInput, recordOf } from '../../support/records.js'
 const GRACE = 30;
 const AGE = 5000;
 const NS_PER_MS = 1_000_000;
+/** A probe where packets are followed, and none is seen first. */
+const FOLLOWING = 7;
 
 /** An assembler, what it handed on, and a clock that the test sets. */
 class Bench {
@@ -22,6 +24,7 @@ class Bench {
       maxOpen: 100,
       maxEvents: 100,
       maxBytes: 2 ** 20,
+      isEntry: (probe) => probe !== FOLLOWING,
       onTrace: (trace) => this.traces.push(keptTrace(trace)),
       onForget: (skbs, id) => this.forgotten.push({ skbs, id }),
       ...options,
@@ -126,6 +129,25 @@ describe('a trace', () => {
     for (const cpu of [3, 1, 2]) bench.begin(1, 10, { time: 5, cpu });
     bench.assembler.end();
     expect(bench.traces[0]?.events.map((e) => e.raw.cpu)).toEqual([3, 1, 2]);
+  });
+});
+
+describe('a copy that a packet socket reads', () => {
+  it('is no packet of its own where its address was that of another one, whose end was not seen', () => {
+    const bench = new Bench().begin(1, 10);
+    bench
+      .begin(2, 10, { flags: EventFlag.firstSight | EventFlag.reused, probe: FOLLOWING })
+      .free(2, 10)
+      .after(GRACE);
+    expect(bench.shapes).toEqual([{ id: 1, skbs: [10], closed: 'reused', complete: true, events: 1 }]);
+  });
+
+  it('is none either when it is followed to the end of the run, and its address is then free', () => {
+    const bench = new Bench().begin(2, 10, { probe: FOLLOWING });
+    bench.assembler.end();
+    expect(bench.shapes).toEqual([]);
+    bench.begin(3, 10).free(3, 10).after(GRACE);
+    expect(bench.shapes).toMatchObject([{ id: 3, complete: true, events: 2 }]);
   });
 });
 

@@ -15,6 +15,7 @@ function bench() {
     maxOpen: 100,
     maxEvents: 100,
     maxBytes: 2 ** 20,
+    isEntry: () => true,
     onTrace: (trace) => traces.push(keptTrace(trace)),
     onForget: (skbs) => forgotten.push(...skbs),
   });

@@ -33,6 +33,12 @@ describe.each(names)('the case %s', (name) => {
   });
 });
 
+it('docs/cases.md shows of each packet how it ended', () => {
+  const packets = docs.split(/\n\n|```/).filter((block) => /^\s*\*{17} /.test(block));
+  expect(packets.length).toBeGreaterThan(names.length);
+  expect(packets.filter((block) => !/^verdict: /m.test(block))).toEqual([]);
+});
+
 it('docs/cases.md has no case that is not there', () => {
   const told = [...docs.matchAll(/^### (\S+)$/gm)].map(([, name]) => name);
   expect(told.filter((name) => !names.includes(name ?? ''))).toEqual([]);

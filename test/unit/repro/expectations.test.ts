@@ -1,7 +1,8 @@
 import { describe, expect as check, it } from 'vitest';
+import { PROBES } from '../../../src/generated/probes.js';
 import { byKernel } from '../../../src/repro/by-kernel.js';
 import { Expect } from '../../../src/repro/expect.js';
-import { type Observation, runCheck } from '../../../src/repro/expectations.js';
+import { type Observation, runCheck } from '../../../src/repro/check.js';
 import type { HostSocket } from '../../../src/repro/result.js';
 import type { InetSocket, SkbTrace } from '../../../src/types.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
@@ -58,6 +59,8 @@ function observation(more: Partial<Observation> = {}): Observation {
     counter: (name, host) => (name === 'PAWSEstab' ? (host === 'client' ? 0 : 3) : undefined),
     sockets: [hostSocket('server', {}, { isStray: true }), hostSocket('client', { state: 'LISTEN' })],
     connections: [],
+    hosts: ['client', 'server'],
+    isTraced: (name) => PROBES.some((probe) => probe.name === name),
     invisible: () => undefined,
     standIns: () => [],
     noFunctions: undefined,
@@ -67,7 +70,7 @@ function observation(more: Partial<Observation> = {}): Observation {
 
 /** The status of the one thing that is said, and what is said of it. */
 function judged(say: (expect: Expect) => void, observed: Observation = observation()) {
-  const expect = new Expect();
+  const expect = new Expect(observed);
   say(expect);
   const [only, ...others] = expect.checks.map((one) => runCheck(one, observed));
   check(others).toEqual([]);
@@ -182,5 +185,73 @@ describe('what is expected of sockets, counters and values', () => {
     ['a value by kernel', (e) => e.value('it', 1).toBe(byKernel({ '<6.0': 2, else: 1 })), 'ok'],
   ])('%s', (_, say, expected) => {
     check(status(say)).toBe(expected);
+  });
+});
+
+describe('what nothing could ever be as is refused when it is said', () => {
+  it.each<[string, (expect: Expect) => void, RegExp]>([
+    ['a field of packets', (e) => e.trace({ dportt: 80 } as object), /query for packets has no field 'dportt'/],
+    ['a protocol', (e) => e.trace({ proto: 'tpc' as 'tcp' }), /there is no protocol 'tpc'/],
+    ['an address', (e) => e.trace({ saddr: '10.0.0.256' }), /saddr is an IP address, not '10.0.0.256'/],
+    ['a port', (e) => e.trace({ dport: '80' as unknown as number }), /dport is a whole number, not '80'/],
+    ['flags', (e) => e.trace({ flags: 'SYN' }), /TCP flags are letters/],
+    ['an option', (e) => e.trace({}, { need: 'functions' } as object), /has no field 'need'/],
+    ['a function', (e) => e.trace(rst).toPass('tcp_check_rq'), /'tcp_check_rq' is not among what is traced/],
+    ['a function not to be passed', (e) => e.trace(rst).toNotPass('tcp_check_rq'), /not among what is traced/],
+    ['a field of events', (e) => e.trace(rst).toPass('tcp_check_req', { soket: {} } as object), /no field 'soket'/],
+    [
+      'a field in a field of events',
+      (e) => e.trace(rst).toPass('tcp_check_req', { socket: { tsRecend: 1 } as object }),
+      /event's socket has no field 'tsRecend'/,
+    ],
+    ['an outcome', (e) => e.trace(rst).toHaveOutcome('droped' as 'dropped'), /there is no outcome 'droped'/],
+    [
+      'a cause of some kernels',
+      (e) => e.trace(rst).toHaveCause(byKernel({ '<6.1': 'paws', else: 'x' })),
+      /no cause 'paws'/,
+    ],
+    ['a field of connections', (e) => e.connection({ port: 1 } as object), /query for connections has no field 'port'/],
+    ['a client', (e) => e.connection({ client: 'localhost' }), /client is an IP address, not 'localhost'/],
+    ['the cause of a connection', (e) => e.connection({}).toHaveCause('open'), /no cause of a connection 'open'/],
+    [
+      'the outcome of a connection',
+      (e) => e.connection({}).toHaveOutcome('opened' as 'open'),
+      /no outcome of a connection/,
+    ],
+    ['a state', (e) => e.socket('ESTABLISHD'), /there is no state of sockets 'ESTABLISHD'/],
+    ['a field of sockets', (e) => e.socket({ port: 80 } as object), /query for sockets has no field 'port'/],
+    ['a host of sockets', (e) => e.socket({ on: 'sever' }), /there is no host 'sever'/],
+    ['a host of counters', (e) => e.counter('PAWSEstab', { on: 'sever' }), /there is no host 'sever'/],
+  ])('%s', (_, say, message) => {
+    check(() => say(new Expect(observation()))).toThrow(message);
+  });
+});
+
+describe('what a check of one’s own gives', () => {
+  it.each<[string, (expect: Expect) => void, RegExp]>([
+    [
+      'nothing',
+      (e) => e.that('it holds', (() => undefined) as never),
+      /^the check gave undefined, and not \{ ok, seen \}/,
+    ],
+    [
+      'a promise',
+      (e) => e.that('it holds', (async () => ({ ok: true, seen: '' })) as never),
+      /^the check gave a promise/,
+    ],
+    ['half of it', (e) => e.that('it holds', (() => ({ ok: true })) as never), /^the check gave \{ ok: true \}/],
+    ['an error', (e) => e.that('it holds', () => JSON.parse('{')), /^the check has thrown: .*JSON/],
+    [
+      'a promise as a test',
+      (e) => e.trace(rst).toSatisfy('x', (async () => true) as never),
+      /the test 'x' gave a promise/,
+    ],
+    [
+      'nothing as a test',
+      (e) => e.trace({ where: { text: 'x', test: (() => undefined) as never } }).toBeSeen(),
+      /the test 'x' gave undefined, not true or false/,
+    ],
+  ])('fails, and says so, where it is %s', (_, say, seen) => {
+    check(judged(say)).toMatchObject({ status: 'failed', seen: check.stringMatching(seen) });
   });
 });

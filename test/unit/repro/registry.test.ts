@@ -39,6 +39,7 @@ describe('what sessions write down', () => {
     const file = withOwn();
     file.add(`${file.prefix}server`);
     file.addProcess({ pid: 4711, startTime: '5' });
+    file.addSetting({ name: 'net.netfilter.nf_conntrack_max', former: '65536', value: '4' });
     const [name] = readdirSync(path('registry'));
     const written = JSON.parse(readFileSync(path(`registry/${name}`), 'utf8')) as object;
     expect(written).toMatchObject({
@@ -46,6 +47,7 @@ describe('what sessions write down', () => {
       startTime: processStartTime(process.pid),
       namespaces: [`${file.prefix}client`, `${file.prefix}server`],
       processes: [{ pid: 4711, startTime: '5' }],
+      settings: [{ name: 'net.netfilter.nf_conntrack_max', former: '65536', value: '4' }],
     });
     file.remove();
     expect(readdirSync(path('registry'))).toEqual([]);
@@ -93,6 +95,24 @@ describe('what is left behind', () => {
     withOwn();
     writeFileSync(path('registry/1-1.json'), entry(await deadPid(), { namespaces: [name], processes }));
     expect(findLeftovers(path('registry'))).toMatchObject({ namespaces: [], processes: [] });
+  });
+
+  it('is also what was set of the machine, the last first', async () => {
+    withOwn();
+    const settings = ['1', '2'].map((former, i) => ({ name: 'net.core.somaxconn', former, value: String(i + 2) }));
+    writeFileSync(path('registry/1-1.json'), entry(await deadPid(), { settings }));
+    expect(findLeftovers(path('registry')).settings).toEqual(settings.toReversed());
+  });
+
+  it.each([
+    { name: '../../tmp/x', former: '1', value: '2' },
+    { name: 'kernel.panic', former: '1', value: '2' },
+    { name: 'net.core.somaxconn', former: '1\n', value: '2' },
+    { name: 'net.core.somaxconn', value: '2' },
+  ])('is nothing where a setting is not ours: %j', async (setting) => {
+    withOwn();
+    writeFileSync(path('registry/1-1.json'), entry(await deadPid(), { settings: [setting] }));
+    expect(findLeftovers(path('registry')).settings).toEqual([]);
   });
 
   it.each(['', '{', 'null', '[]', '{"pid":1}'])('is nothing where a file holds %j', (text) => {

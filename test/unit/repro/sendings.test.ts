@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { isSentAgain, sendingsText, sendingTimes } from '../../../src/repro/sendings.js';
+import {
+  isSentAgain,
+  type SendingAgain,
+  sendingAgainText,
+  sendingsText,
+  sendingTimes,
+} from '../../../src/repro/sendings.js';
 import type { SkbTrace } from '../../../src/types.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
 
@@ -39,11 +45,17 @@ describe('when packets left a host', () => {
 describe('pauses of a timer', () => {
   const doubling = { times: 2, first: [0.9, 1.5] } as const;
 
-  it.each([
+  it.each<[string, number[], SendingAgain, boolean]>([
     ['each twice as long', [0, 1, 3], doubling, true],
     ['the timers a little late', [0, 1.06, 3.3], doubling, true],
     ['the second one not longer', [0, 1, 2], doubling, false],
-    ['the second one far longer', [0, 1, 4], doubling, false],
+    ['the second one far longer', [0, 1, 4.5], doubling, false],
+    ['a late timer, and one in time', [0, 1.45, 3.45], doubling, true],
+    ['a timer in time, and a late one', [0, 1, 3.9], doubling, true],
+    ['at least so often', [0, 1], { ...doubling, times: [1, 2] }, true],
+    ['at most so often', [0, 1, 3], { ...doubling, times: [1, 2] }, true],
+    ['not so often', [0], { ...doubling, times: [1, 2] }, false],
+    ['more often', [0, 1, 3, 7], { ...doubling, times: [1, 2] }, false],
     ['the first one too short', [0, 0.5, 1.5], doubling, false],
     ['one too few', [0, 1], doubling, false],
     ['one too many', [0, 1, 3, 7], doubling, false],
@@ -53,5 +65,14 @@ describe('pauses of a timer', () => {
     ['never sent', [], { ...doubling, times: 0 }, false],
   ])('%s: %j', (_, times, again, expected) => {
     expect(isSentAgain(times, again)).toBe(expected);
+  });
+
+  it('are told in words', () => {
+    expect(sendingAgainText(doubling)).toBe(
+      '2 times again, the first pause 0.9 to 1.5 s, and each next one 2 times as long',
+    );
+    expect(sendingAgainText({ ...doubling, times: [1, 3], factor: 1 })).toBe(
+      '1 to 3 times again, the first pause 0.9 to 1.5 s, and the next ones as long',
+    );
   });
 });

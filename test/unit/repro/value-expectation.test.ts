@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { byKernel } from '../../../src/repro/by-kernel.js';
 import { ValueExpectation } from '../../../src/repro/expect.js';
-import { type Check, runCheck } from '../../../src/repro/expectations.js';
+import { type Check, runCheck } from '../../../src/repro/check.js';
 import { observation } from '../../support/observation.js';
 
 function checkOf(actual: unknown, say: (value: ValueExpectation) => void) {
@@ -34,6 +34,15 @@ describe('what a case has found out itself', () => {
       status,
       seen: `${actual} s`,
       measured: true,
+    });
+  });
+
+  it('is shown in one line, and a measurement with the digits that mean something', () => {
+    const long = Array.from({ length: 40 }, (_, i) => `value ${i}`);
+    expect(checkOf(long, (value) => value.toBe([])).seen).not.toContain('\n');
+    expect(checkOf(6.6499999999999995, (value) => value.toBeBetween(7 * 0.95, 21, 's'))).toMatchObject({
+      text: 'the answer is 6.65 to 21 s',
+      seen: '6.65 s',
     });
   });
 });

@@ -6,6 +6,7 @@ import {
   build,
   ethernet,
   findLayer,
+  fragment,
   gre,
   icmp,
   ipv4,
@@ -13,6 +14,7 @@ import {
   neighborSolicitation,
   parse,
   payload,
+  pcapFile,
   tcp,
   tcpOption,
   udp,
@@ -141,5 +143,98 @@ describe('a value that its field cannot hold', () => {
   ])('%s is a RangeError', (_, layers, message) => {
     expect(() => build(layers)).toThrow(RangeError);
     expect(() => build(layers)).toThrow(message);
+  });
+});
+
+describe('what no compiler has looked at', () => {
+  const segment = { sourcePort: 1, destinationPort: 2 };
+  const records = (...list: unknown[]) => pcapFile(list as never);
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['no array', () => build('x' as never), /^TypeError: a packet is an array of layers, not 'x'$/],
+    ['no layer', () => build([undefined as never]), /^TypeError: layer 0 must be made by .*, and is undefined$/],
+    ['an unknown layer', () => build([ethernet(), { kind: 'sctp' } as never]), /^TypeError: layer 1 must be made by/],
+    [
+      'an unknown field',
+      () => build([tcp({ ...segment, sequence: 1 } as never)]),
+      /^TypeError: tcp has no field 'sequence'/,
+    ],
+    [
+      'an unknown field inside',
+      () => build([ethernet(), ipv4({ ...ends, tos: 1 } as never)]),
+      /^TypeError: ipv4 has no field 'tos'/,
+    ],
+    [
+      'a word that is no checksum',
+      () => build([ipv4({ ...ends, checksum: 'rong' as never })]),
+      /^RangeError: a checksum must be 'right', 'wrong' or a number, not 'rong'$/,
+    ],
+    [
+      'a flag twice',
+      () => build([tcp({ ...segment, flags: 'SS' })]),
+      /^RangeError: tcp.flags has a letter twice: 'SS'$/,
+    ],
+    [
+      'an unknown option',
+      () => build([tcp({ ...segment, options: [{ kind: 'msss' } as never] })]),
+      /^RangeError: there is no tcp option of the kind 'msss'$/,
+    ],
+    [
+      'an option without its bytes',
+      () => build([tcp({ ...segment, options: [{ kind: 'unknown', number: 77 } as never] })]),
+      /^TypeError: data of a tcp option must be a Uint8Array, not undefined$/,
+    ],
+    [
+      'an IP option without its bytes',
+      () => build([ipv4({ ...ends, options: [{ type: 7 } as never] })]),
+      /^TypeError: ipv4.options: data must be/,
+    ],
+    [
+      'a trailer that is text',
+      () => build([udp({ ...segment, trailer: 'x' as never })]),
+      /^TypeError: udp.trailer must be a Uint8Array/,
+    ],
+    [
+      'a payload that is text',
+      () => build([{ kind: 'payload', data: 'x' as never }]),
+      /^TypeError: payload.data must be a Uint8Array/,
+    ],
+    [
+      'an unknown rest',
+      () => build([icmp({ type: 8, rest: { kind: 'eko' } as never })]),
+      /^RangeError: there is no icmp rest of the kind 'eko'$/,
+    ],
+    [
+      'an unknown message',
+      () => build([ipv6(ends6), { kind: 'icmpv6', type: 1, message: { kind: 'eko' } as never }]),
+      /^RangeError: there is no icmpv6 message of the kind 'eko'$/,
+    ],
+    [
+      'an unknown option of neighbour discovery',
+      () => build([ipv6(ends6), neighborSolicitation('fd00::1', { options: [{ kind: 'x' } as never] })]),
+      /^RangeError: there is no option of neighbour discovery of the kind 'x'$/,
+    ],
+    [
+      'an MTU that is no number',
+      () => fragment([ipv4(ends), payload('x')], Number.NaN),
+      /^RangeError: mtu must be a whole number/,
+    ],
+    ['fragments of no layers', () => fragment(undefined as never, 1500), /^TypeError: a packet is an array of layers/],
+    ['a record without bytes', () => records({}), /^TypeError: bytes must be a Uint8Array, not undefined$/],
+    [
+      'a record with a number as its time',
+      () => records({ bytes: new Uint8Array(1), time: 1 }),
+      /^TypeError: time must be a bigint of nanoseconds, not 1$/,
+    ],
+  ])('is refused with its name: %s', (_, make, message) => {
+    const thrown = () => {
+      try {
+        make();
+      } catch (error) {
+        return String(error);
+      }
+      return 'nothing';
+    };
+    expect(thrown()).toMatch(message);
   });
 });
