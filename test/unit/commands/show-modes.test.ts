@@ -179,6 +179,9 @@ describe('nettrace show with the filters of live traces', () => {
     [['--filter', 'vlan'], 'filter expression: whether packets match depends on VLAN tags, which traces do not record'],
     [['--filter-meta', 'cb == 3'], "metadata filter, column 1: 'cb' is not recorded in traces;"],
     [['-t', 'no_such'], "unknown function or group 'no_such': nothing that was read has it"],
+    [['--trace-exclude', 'all'], 'nothing is left to trace'],
+    [['-t', 'ip_rcv,nf', '--trace-exclude', 'netfilter,ip-in'], 'nothing is left to trace'],
+    [['-t', 'no_such,ip_*', '--trace-exclude', 'ip_*,no_such'], 'nothing is left to trace'],
     [['--min-latency', 'x'], "--min-latency must be a number, not 'x'"],
   ])('%j is told in one message', async (words, message) => {
     const { code, stdout, stderr } = await nettrace('show', path, ...words);
