@@ -88,6 +88,7 @@ const ONLY_WITH: ReadonlyArray<{ option: keyof TraceOptions; name: string; modes
     modes: ['life'],
     why: 'only whole ways of packets tell what moved a counter',
   },
+  { option: 'abnormalOnly', name: '--diag-quiet', modes: ['life'], why: 'it shows no whole ways' },
   { option: 'explain', name: '--explain', modes: ['life'], why: 'it shows no whole ways' },
   { option: 'hooks', name: '--hooks', modes: ['life'], why: 'it shows no netfilter hooks' },
   {

@@ -66,6 +66,8 @@ export interface TraceOptions {
   traceNoclone?: boolean;
   /** Only packets that took so long, in microseconds. */
   minLatency?: number;
+  /** Only packets with a warning or an error at one of their events (mode `life`). */
+  abnormalOnly?: boolean;
   /** Take the time up to the free, not to the last function before it. */
   latencyFree?: boolean;
   /** Only sockets whose smoothed, or smallest, round-trip time is at least this, in milliseconds. */

@@ -20,6 +20,7 @@ import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
 import { followsPackets, type Mode, watchesSockets } from './modes.js';
+import { isAbnormal } from './read/single-events.js';
 import { checkInterface, parseFilter, type TraceOptions } from './options.js';
 import { defaultSample, parseSample, SampleLevel } from './sample.js';
 import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
@@ -216,8 +217,8 @@ export class Run implements TraceRun<OutputRecord> {
         const trace = traces.build(open);
         this.#endReport?.add(trace);
         if (minimum > 0 && totalLatencyUs(trace) < minimum) return;
-        this.#deliver(trace);
         connections?.add(trace);
+        if (!this.#options.abnormalOnly || trace.events.some(isAbnormal)) this.#deliver(trace);
       },
       onForget: (skbs, id) => programs.forget(skbs, id),
     });

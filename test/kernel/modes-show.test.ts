@@ -124,6 +124,19 @@ describe('nettrace --diag', () => {
       );
   });
 
+  it('--diag-quiet -c counts what it shows, not the packets that it hides', async (ctx) => {
+    onlyOnRealMachines(ctx);
+    const words = ['--diag', '--diag-quiet', '--diag-keep', '--addr', nets, '-p', 'tcp', '-c', '1'];
+    const { text } = await watch({ text: words }, async (clis) => {
+      await converse(stage, PORT);
+      await sendIntoRule();
+      await clis.text.ended;
+    });
+    expect(text.code).toBe(0);
+    expect(text.blocks).toHaveLength(1);
+    expect(text.blocks[0]).toContain(`:${FILTERED} `);
+  });
+
   it('--hooks names the functions at the netfilter hook, and the one to blame', async (ctx) => {
     onlyOnRealMachines(ctx);
     const words = ['--diag', '--hooks', '--addr', nets, '-P', String(FILTERED)];

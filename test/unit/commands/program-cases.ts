@@ -214,10 +214,12 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     ['--diag-keep'],
     '--diag-keep makes no sense without --diag',
   ]),
-  '--diag-quiet': own(['--diag', '--diag-quiet'], { diag: true, diagQuiet: true }, [
-    ['--diag-quiet'],
-    '--diag-quiet makes no sense without --diag',
-  ]),
+  '--diag-quiet': {
+    words: ['--diag', '--diag-quiet'],
+    options: { diag: true, diagQuiet: true },
+    trace: { abnormalOnly: true },
+    refused: [[['--diag-quiet'], '--diag-quiet makes no sense without --diag']],
+  },
   '--explain': {
     words: ['--explain'],
     options: { explain: true },
