@@ -121,8 +121,12 @@ function load(object: BpfObject, programs: readonly string[]): void {
   }
 }
 
-/** Owners and identity first, entries last: no trace begins before all that could end or continue it is there. */
+/**
+ * Owners and identity first, entries last: no trace begins before all that could end or continue it is there. Behind all of
+ * them what forgets an owner: of two programs at one tracepoint the one that was attached first runs first, and names it.
+ */
 function attachOrder(probe: PlannedProbe): number {
+  if (probe.definition.read === 'disown') return 4;
   if (tracksOwner(probe.definition)) return -1;
   if (probe.definition.entry) return probe.definition.read === 'drop' ? 2 : 3;
   return ['free', 'derive'].includes(probe.definition.read) ? 0 : 1;
