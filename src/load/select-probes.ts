@@ -88,8 +88,10 @@ function hookFunctions(kernel: Pick<Kernel, 'btf'>): ProbeDefinition[] {
 function forSockets(probe: ProbeDefinition): ProbeDefinition {
   if (probe.read === 'sock' || probe.read === 'rtt') return probe;
   const { entry: _e, deref: _d, withReturn: _w, noParse: _n, receiving: _r, note: _o, b, ...rest } = probe;
-  const state = probe.read === 'state' && b ? { b } : {};
-  return { ...rest, ...state, read: 'sock', a: ['struct sock *'], returns: [] };
+  const isState = probe.read === 'state';
+  // no function tells of the state that it leaves behind
+  if (isState) delete rest.insteadOf;
+  return { ...rest, ...(isState && b ? { b } : {}), read: 'sock', a: ['struct sock *'], returns: [] };
 }
 
 /** Modes that are about certain functions: others of the kernel would be reported as what they are not. */

@@ -170,6 +170,9 @@ describe('the mode', () => {
     const chosen = select({ mode: 'sock' });
     const state = chosen.find((p) => p.name === 'inet_sock_set_state');
     expect(state).toMatchObject({ read: 'sock', b: [2] });
+    // functions are there too, and none of them tells of it
+    expect(state).not.toHaveProperty('insteadOf');
+    expect(names(select({ mode: 'sock', trace: ['tcp-state'] }))).toContain('inet_sock_set_state');
     expect(chosen.find((p) => p.name === 'inet_listen')?.note).toEqual(inTable('inet_listen')?.note);
   });
 
