@@ -1,6 +1,7 @@
 /** The library: `import { trace } from 'nettrace'`. */
-export { type ConnectionsOptions, connections } from './connections/list.js';
+
 export { leftovers } from './connections/leftovers.js';
+export { type ConnectionsOptions, connections } from './connections/list.js';
 export { type CounterReading, counters, countersMoved } from './counters/index.js';
 export type * from './diff-types.js';
 export { NettraceError, UsageError } from './errors.js';

@@ -33,6 +33,7 @@ export interface OutputOptions {
   date?: boolean;
   detail?: boolean;
   ret?: boolean;
+  hooks?: boolean;
   tinyShow?: boolean;
   latencyShow?: boolean;
   minLatency?: number;
@@ -62,13 +63,19 @@ export function positiveNumber(name: string): (text: string) => number {
   };
 }
 
-/** Throws UsageError for outputs that do not go together. */
-export function checkOutput(options: OutputOptions): void {
-  const { json, diag, diagQuiet, diagKeep, tinyShow, latencyShow } = options;
+/** What JSON has in any case, or does without; of files also what only a live trace has to be asked for. */
+const NOT_WITH_JSON = { tinyShow: '--tiny-show', latencyShow: '--latency-show', date: '--date', detail: '--detail' };
+const NOT_WITH_RECORDED_JSON = { ...NOT_WITH_JSON, ret: '--ret', hooks: '--hooks' };
+
+/** Throws UsageError for outputs that do not go together. `recorded`: what is written was read from files. */
+export function checkOutput(options: OutputOptions, recorded = false): void {
+  const { json, diag, diagQuiet, diagKeep } = options;
   if ((diagQuiet || diagKeep) && !diag)
     throw new UsageError(`${diagQuiet ? '--diag-quiet' : '--diag-keep'} makes no sense without --diag`);
-  if (json && (tinyShow || latencyShow))
-    throw new UsageError(`${tinyShow ? '--tiny-show' : '--latency-show'} makes no sense with --json: it has all`);
+  const useless: Record<string, string> = recorded ? NOT_WITH_RECORDED_JSON : NOT_WITH_JSON;
+  for (const [option, name] of json ? Object.entries(useless) : []) {
+    if (options[option as keyof OutputOptions]) throw new UsageError(`${name} makes no sense with --json: it has all`);
+  }
 }
 
 /** Filters of packets and of sockets. */

@@ -6,8 +6,8 @@ import { jsonLine } from '../sinks/json.js';
 import { printableNames } from '../sinks/printable.js';
 import { StreamWriter } from '../sinks/stream-writer.js';
 import type { OutputRecord } from '../types.js';
-import { useColor } from './common-options.js';
 import type { FilterOptions } from './common-options.js';
+import { useColor } from './common-options.js';
 import { checkFiles, fileMatcher, matchingRecords, ProblemReporter } from './read-files.js';
 import { stopOnSignals } from './stop-on-signals.js';
 

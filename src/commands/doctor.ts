@@ -1,13 +1,13 @@
+import { PROBES } from '../generated/probes.js';
 import { planProbes, type UnavailableProbe } from '../load/attach-plan.js';
 import type { AttachOutcome } from '../load/backends.js';
 import { Kernel } from '../load/kernel.js';
 import { AttachedPrograms, PLAIN_INPUT } from '../load/open.js';
 import { type Check, runChecks } from '../load/preflight.js';
+import { handOver } from '../load/take-down.js';
 import { parseFilter } from '../options.js';
-import { PROBES } from '../generated/probes.js';
 import { printable } from '../sinks/printable.js';
 import { wrapped } from '../sinks/wrapped.js';
-import { handOver } from '../load/take-down.js';
 
 export interface JsonOption {
   json?: boolean;

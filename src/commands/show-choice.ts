@@ -12,7 +12,6 @@ import { type ExpressionOptions, type ModeOptions, modeOf, type PlaceOptions } f
 /** Which records, and as what. */
 export interface ChoiceOptions extends FilterOptions, ModeOptions, PlaceOptions, ExpressionOptions {
   netnsCurrent?: boolean;
-  hooks?: boolean;
 }
 
 /** The expression as a test of records. libpcap is behind the addon, which is loaded for this only. */

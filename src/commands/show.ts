@@ -52,7 +52,7 @@ export async function showCommand(files: string[], options: ShowOptions): Promis
   }
   checkFiles(files);
   checkNotInput(files, options);
-  checkOutput(options);
+  checkOutput(options, true);
   const printer = new RecordPrinter(options, true);
   const stopping = new AbortController();
   const forgetSignals = stopOnSignals(() => stopping.abort());

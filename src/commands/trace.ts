@@ -3,14 +3,14 @@ import { hasFunctions } from '../load/backends.js';
 import type { KernelReading } from '../load/kernel.js';
 import { handOver } from '../load/take-down.js';
 import { followsPackets, type Mode } from '../modes.js';
-import { defaultSample } from '../sample.js';
 import type { TraceOptions } from '../options.js';
+import { Run } from '../run.js';
+import { defaultSample } from '../sample.js';
 import { BlockWriter } from '../sinks/block-writer.js';
 import { blockLength, checkPlace, openWriter } from '../sinks/open-writer.js';
 import { printable } from '../sinks/printable.js';
 import type { Writer } from '../sinks/stream-writer.js';
 import { Summary } from '../sinks/summary.js';
-import { Run } from '../run.js';
 import type { AttachReport, TraceRun } from '../trace.js';
 import type { OutputRecord } from '../types.js';
 import { checkOutput, type FilterOptions } from './common-options.js';
@@ -25,7 +25,6 @@ export interface TraceCommandOptions extends FilterOptions, ModeOptions, PlaceOp
   expression?: string;
   netnsCurrent?: boolean;
   backend?: Backend;
-  hooks?: boolean;
   counters?: boolean;
   rateLimit?: number;
   sample?: string;
@@ -147,13 +146,10 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
 }
 
 /** What a kernel cannot show, in one line before it is missed. */
-function limits(report: AttachReport, mode: Mode): string | undefined {
-  if (hasFunctions(report.outcomes)) return undefined;
-  const missing =
-    mode === 'drop' || mode === 'func-stats'
-      ? undefined
-      : 'functions, return values and frees inside TCP are not seen (nettrace doctor says why)';
-  return missing && `this kernel gives tracepoints only: ${missing}`;
+function limits(report: AttachReport, mode: Mode, { hooks }: TraceCommandOptions): string | undefined {
+  if (hasFunctions(report.outcomes) || mode === 'drop' || mode === 'func-stats') return undefined;
+  const missing = `functions, ${hooks ? 'those at netfilter hooks, ' : ''}return values and frees inside TCP`;
+  return `this kernel gives tracepoints only: ${missing} are not seen (nettrace doctor says why)`;
 }
 
 /** Functions that were asked for by name and are not there: without them a list may stay empty for ever. */
@@ -175,7 +171,7 @@ async function printRecords(
   const summary = new Summary(modeOf(options));
   const printer = new RecordPrinter(options);
   const say = (line: string) => (options.json ? process.stderr.write(line) : writer.write(line));
-  const limit = limits(report, modeOf(options));
+  const limit = limits(report, modeOf(options), options);
   const missing = notTraced(report, options);
   try {
     for (const warning of report.warnings) process.stderr.write(`nettrace: warning: ${printable(warning)}\n`);

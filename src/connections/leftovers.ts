@@ -1,5 +1,5 @@
-import { plainAddress } from '../decode/addresses.js';
 import { goesOut, namespacesOf } from '../counters/match-rule.js';
+import { plainAddress } from '../decode/addresses.js';
 import type { InetSocket, Leftover, SkbTrace, Tuple } from '../types.js';
 
 /** Connections that are followed at once; the oldest go first. */

@@ -1,5 +1,5 @@
-import { ConnectionWatch } from '../connections/leftovers.js';
 import { ALL_STATES } from '../connections/inet-diag.js';
+import { ConnectionWatch } from '../connections/leftovers.js';
 import { listSockets } from '../connections/list.js';
 import { type CounterSnapshot, readCounters } from '../counters/snapshot.js';
 import { CounterWatch } from '../counters/watch.js';

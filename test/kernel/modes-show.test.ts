@@ -8,8 +8,8 @@ import {
   expectOnly,
   expectOnlyRecords,
   knock,
-  onlyOnRealMachines,
   type Output,
+  onlyOnRealMachines,
   ping,
   watch,
 } from '../support/kernel-modes.js';

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SocketEvent } from '../../src/types.js';
 import {
   both,
   connect,
@@ -8,13 +9,12 @@ import {
   expectOnly,
   expectOnlyRecords,
   knock,
-  onlyOnRealMachines,
   type Output,
+  onlyOnRealMachines,
   ping,
   TRACEPOINTS_ONLY,
   watch,
 } from '../support/kernel-modes.js';
-import type { SocketEvent } from '../../src/types.js';
 import { until } from '../support/kernel-topology.js';
 import { buildStage, must, type Stage } from './scenarios/scenario.js';
 

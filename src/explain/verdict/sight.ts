@@ -1,5 +1,5 @@
-import { isPacketCause } from '../causes/index.js';
 import type { Note, Outcome, Proto, SkbTrace, TraceEvent } from '../../types.js';
+import { isPacketCause } from '../causes/index.js';
 
 /** What a verdict takes for granted about the kernel and this run. */
 export interface KernelFacts {

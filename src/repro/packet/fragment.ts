@@ -1,8 +1,8 @@
 import { build } from './build.js';
 import { concat } from './fields.js';
+import type { AnyIpOption } from './ip-options.js';
 import type { Ipv4Draft } from './ipv4.js';
 import type { Ipv6Draft } from './ipv6.js';
-import type { AnyIpOption } from './ip-options.js';
 import type { AnyLayer } from './layers.js';
 import { protocolOf } from './protocols.js';
 

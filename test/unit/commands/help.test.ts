@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { EXAMPLES } from '../../../src/commands/help.js';
 import { buildProgram, type Handlers } from '../../../src/commands/program.js';
+import { type TraceCommandOptions, toTraceOptions } from '../../../src/commands/trace.js';
 import { parseFilter } from '../../../src/options.js';
-import { toTraceOptions, type TraceCommandOptions } from '../../../src/commands/trace.js';
 import { nettrace } from '../../support/command.js';
 
 const COMMANDS = ['show', 'diff', 'doctor', 'probes', 'help'];

@@ -240,7 +240,7 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     [['-o', 't', '--rotate', 'big'], "rotation takes SIZE[,COUNT] with a size of at least 4K, not 'big'"],
     [['-o', 't', '--rotate', '1M,0'], "rotation keeps 1 to 999 files, not '0'"],
   ),
-  '--date': own(['--date'], { date: true }),
+  '--date': own(['--date'], { date: true }, [['--json', '--date'], '--date makes no sense with --json: it has all']),
   '--detail': { words: ['--detail'], options: { detail: true }, trace: { detail: true } },
   '--ret': passed(['--ret'], { ret: true }),
   '--tiny-show': own(['--tiny-show'], { tinyShow: true }, [
@@ -367,6 +367,8 @@ export const COMBINATIONS: readonly [words: string, message: string][] = [
   ['--rotate 1M', '--rotate needs a file to rotate'],
   ['show - --diag-quiet', '--diag-quiet makes no sense without --diag'],
   ['show - --json --tiny-show', '--tiny-show makes no sense with --json: it has all'],
+  ['show - --json --ret', '--ret makes no sense with --json: it has all'],
+  ['show - --rtt --date', '--date makes no sense with --rtt: it shows no single events'],
   ['show - -F', '--follow takes one file by its name'],
   ['show - -', 'standard input can be read only once'],
   ['show - --rotate 1M', '--rotate needs a file to rotate'],

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { leftovers } from '../../../src/connections/leftovers.js';
 import type { InetSocket, SkbTrace, Tuple } from '../../../src/types.js';
-import { skbTrace, traceEvent } from '../../support/traces.js';
 import { inetSocket } from '../../support/inet-sockets.js';
+import { skbTrace, traceEvent } from '../../support/traces.js';
 
 const CLIENT = { saddr: '10.0.0.2', sport: 41000, daddr: '10.0.0.1', dport: 8000 };
 const SERVER = { saddr: '10.0.0.1', sport: 8000, daddr: '10.0.0.2', dport: 41000 };

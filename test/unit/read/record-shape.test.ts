@@ -3,8 +3,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asRecord } from '../../../src/read/record-shape.js';
-import { skbTrace } from '../../support/traces.js';
 import { RECORDS } from '../../support/output-records.js';
+import { skbTrace } from '../../support/traces.js';
 
 const schema = JSON.parse(readFileSync(new URL('../../../schema/output.schema.json', import.meta.url), 'utf8'));
 const validate = new Ajv2020({ strict: false }).compile(schema);

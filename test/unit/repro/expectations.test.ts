@@ -1,4 +1,4 @@
-import { describe, expect as check, it } from 'vitest';
+import { expect as check, describe, it } from 'vitest';
 import { byKernel } from '../../../src/repro/by-kernel.js';
 import { Expect } from '../../../src/repro/expect.js';
 import { type Observation, runCheck } from '../../../src/repro/expectations.js';
