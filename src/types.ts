@@ -234,6 +234,27 @@ export interface Verdict {
   evidence: string[];
 }
 
+/** Something in a trace that an administrator should look at. */
+export interface Finding {
+  level: NoteLevel;
+  func: string;
+  /** The function's stage. */
+  group: string;
+  message: string;
+  /** Of a free: which function freed the packet. */
+  location?: string;
+  /** By the kernel's name, as in DropInfo. */
+  dropReason?: string;
+  /** Why the kernel sent a reset, by its name. */
+  resetReason?: string;
+  /** TCP state of the socket that a reset is about; UNKNOWN where there is none. */
+  state?: string;
+  /** Functions at the netfilter hook, in their order. */
+  hooks?: HookFunction[];
+  advice: string[];
+  values: NamedValue[];
+}
+
 /** The way of one packet, with its clones and segments, through the kernel. */
 export interface SkbTrace {
   /** Version of this format. */
@@ -259,6 +280,8 @@ export interface SkbTrace {
   closed: 'freed' | 'reused' | 'age' | 'end';
   events: TraceEvent[];
   verdict: Verdict;
+  /** With --diag: in the order of the events; the text numbers them from 1. */
+  findings?: Finding[];
 }
 
 /** One hit of a probe by itself: --basic, --drop and --monitor. */

@@ -47,7 +47,7 @@ export class RecordPrinter {
       if (diagQuiet && !record.events.some(isAbnormal)) return undefined;
       if (hasError(record) && !diagKeep) this.finished = true;
     }
-    if (json) return jsonLine(record);
+    if (json) return jsonLine(diag && record.type === 'trace' ? { ...record, findings: findings(record) } : record);
     if (this.#foreign) printableNames(record);
     let text = this.#formatter.record(record);
     if (diag && record.type === 'trace') text = text.replace(/\n$/, '') + diagText(findings(record), this.finished);

@@ -118,6 +118,7 @@ describe('nettrace --diag', () => {
     expect(text.stdout).not.toContain(`:${PORT} `);
     expect(text.stdout).not.toContain('analysis finished!');
     for (const block of text.blocks) expect(block).toMatch(/\[1\] (ERROR|WARNING) happens in /);
+    for (const { findings } of json.of('trace')) expect(findings?.length).toBeGreaterThan(0);
     for (const { events } of json.of('trace'))
       expect(events.flatMap(({ notes }) => notes.map(({ level }) => level))).toEqual(
         expect.arrayContaining([expect.stringMatching(/^(error|warning)$/)]),

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { RecordPrinter } from '../../../src/commands/record-printer.js';
+import { findings } from '../../../src/explain/findings.js';
 import type { Histogram, NoteLevel, SkbTrace } from '../../../src/types.js';
 import { ROOT } from '../../support/command.js';
 import { RECORDS } from '../../support/output-records.js';
@@ -63,8 +64,18 @@ describe('--diag', () => {
   it('with --json ends as well, and leaves out the same', () => {
     const printer = new RecordPrinter({ diag: true, diagQuiet: true, json: true });
     expect(printer.text(packetWith('info'))).toBeUndefined();
-    expect(JSON.parse(printer.text(packetWith('error'))!)).toEqual(packetWith('error'));
+    expect(JSON.parse(printer.text(packetWith('error'))!)).toMatchObject(packetWith('error'));
     expect(printer.finished).toBe(true);
+  });
+
+  it('with --json has the findings of the text in their order, and only then', () => {
+    const record = packetWith('warning', 'info', 'error');
+    const written = JSON.parse(new RecordPrinter({ diag: true, json: true }).text(record)!);
+    expect(written.findings).toEqual(findings(record));
+    expect(written.findings.map(({ level }: { level: string }) => level)).toEqual(['warning', 'error']);
+    expect(JSON.parse(new RecordPrinter({ json: true }).text(record)!)).not.toHaveProperty('findings');
+    const good = JSON.parse(new RecordPrinter({ diag: true, json: true }).text(packetWith('info'))!);
+    expect(good.findings).toEqual([]);
   });
 });
 
