@@ -1,5 +1,6 @@
 import { UsageError } from './errors.js';
 import type { TraceOptions } from './options.js';
+import { parseProto } from './protocols.js';
 
 /** What a run reports. */
 export const MODES = [
@@ -141,15 +142,16 @@ export function checkMeanings<Options>(
 export function checkMode(mode: Mode, options: TraceOptions): void {
   if (!MODES.includes(mode)) throw new UsageError(`the mode must be one of ${MODES.join(', ')}, not '${mode}'`);
   checkMeanings(ONLY_WITH, mode, options);
-  if (watchesSockets(mode) && options.proto && !['tcp', 'udp', 'ip', 'ipv6'].includes(options.proto))
-    throw new UsageError(`--proto ${options.proto} makes no sense ${inMode(mode)}: it sees TCP and UDP sockets`);
-  if ((mode === 'rtt' || mode === 'rtt-detail') && options.proto === 'udp')
+  const proto = options.proto === undefined ? undefined : parseProto(options.proto).name;
+  if (watchesSockets(mode) && proto && !['tcp', 'udp', 'ip', 'ipv6'].includes(proto))
+    throw new UsageError(`--proto ${proto} makes no sense ${inMode(mode)}: it sees TCP and UDP sockets`);
+  if ((mode === 'rtt' || mode === 'rtt-detail') && proto === 'udp')
     throw new UsageError(`--proto udp makes no sense ${inMode(mode)}: UDP measures no round-trip times`);
 }
 
 /** Throws UsageError where no function that is traced sees a socket of the protocol. */
 export function checkSocketProto(mode: Mode, { proto, trace = [] }: TraceOptions): void {
-  if (mode !== 'sock' || proto !== 'udp' || trace.some((word) => word !== 'default')) return;
+  if (mode !== 'sock' || !proto || parseProto(proto).name !== 'udp' || trace.some((word) => word !== 'default')) return;
   throw new UsageError("--proto udp makes no sense with --sock alone: its default functions are TCP's", {
     advice: 'name some with -t, such as -t udp',
   });

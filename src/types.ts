@@ -194,6 +194,8 @@ export interface TraceEvent {
   tuple?: Tuple;
   tcp?: TcpInfo;
   icmp?: IcmpInfo;
+  /** What IP carries, by its number, where `proto` is ip or ipv6. */
+  ipProtocol?: number;
   /** ARP operation: 1 request, 2 reply. */
   arpOp?: number;
   /** The skb had no headers yet: addresses are the socket's. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
-import { FILTER_PROTOS, type FilterProto } from '../options.js';
+import { FILTER_PROTOS, type FilterProto } from '../protocols.js';
 import type { TextOptions } from '../sinks/text.js';
 
 /** Which addresses and ports: as commander gives it. */
@@ -15,7 +15,7 @@ export interface AddressOptions {
 
 /** Which packets. */
 export interface FilterOptions extends AddressOptions {
-  proto?: FilterProto;
+  proto?: FilterProto | number;
   tcpFlags?: string[];
   pktLen?: string;
   netns?: string[];
@@ -89,11 +89,18 @@ export function addAddressOptions(command: Command): Command {
     .option('-P, --port <port,...>', 'source or destination port', collect);
 }
 
+/** A name, which is checked with the other filters, or a number. */
+function protoOption(): Option {
+  return new Option('-p, --proto <proto>', 'protocol, or the number of one that IP carries')
+    .choices(FILTER_PROTOS)
+    .argParser((text) => (/^\d+$/.test(text) ? Number(text) : text));
+}
+
 /** The filters that live traces and files have in common. */
 export function addFilterOptions(command: Command): Command {
   command.optionsGroup('Which packets (all that is given must hold; lists with commas):');
   return addAddressOptions(command)
-    .addOption(new Option('-p, --proto <proto>', 'protocol').choices(FILTER_PROTOS))
+    .addOption(protoOption())
     .option('--tcp-flags <flags,...>', 'TCP flags of SARPFU, all of one set (SA,R: SYN-ACKs and RSTs)', collect)
     .option('--pkt-len <n|n-m>', 'length of the packet (the skb) in bytes, or a range')
     .option('--netns <ns,...>', 'network namespace: inode, path, or name that ip netns lists', collect)

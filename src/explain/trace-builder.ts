@@ -166,6 +166,8 @@ function addNumbers(
     }
   } else if (proto === 'arp') {
     event.arpOp = packet.arpOp;
+  } else if (packet.l4Proto) {
+    event.ipProtocol = packet.l4Proto;
   }
 }
 

@@ -1,4 +1,5 @@
 import { formatEndpoint } from '../decode/addresses.js';
+import { ipProtocolName } from '../protocols.js';
 import type { Proto, TcpOptions, TraceEvent, Tuple } from '../types.js';
 
 const ICMP_NAMES: Readonly<Record<string, string>> = {
@@ -66,6 +67,8 @@ export function packetText(whole: { proto: Proto; tuple?: Tuple }, event: TraceE
     text += ` ${ICMP_NAMES[`${proto}:${icmp.type}`] ?? `type: ${icmp.type}`}`;
     if (icmp.id !== undefined) text += `, seq: ${icmp.seq}, id: ${icmp.id}`;
     else text += `, code: ${icmp.code}`;
+  } else if (event.ipProtocol !== undefined) {
+    text += ` ${ipProtocolName(event.ipProtocol) ?? `protocol: ${event.ipProtocol}`}`;
   } else if (event.arpOp !== undefined) {
     text += event.arpOp === 1 ? ' request' : event.arpOp === 2 ? ' reply' : ` operation ${event.arpOp}`;
   }

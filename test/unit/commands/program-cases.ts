@@ -1,4 +1,5 @@
 import type { TraceOptions } from '../../../src/options.js';
+import { FILTER_PROTOS } from '../../../src/protocols.js';
 
 /** How one option is tried. */
 export interface OptionCase {
@@ -73,8 +74,8 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     [['-P', '80', '-p', 'icmp'], 'icmp has no ports: a port filter would match nothing'],
   ),
   '--proto': passed(['-p', 'udp', '--proto', 'tcp'], { proto: 'tcp' }, [
-    ['-p', 'sctp'],
-    "option '-p, --proto <proto>' argument 'sctp' is invalid. Allowed choices are tcp, udp, icmp, icmpv6, arp, ip, ipv6.",
+    ['-p', 'rarp'],
+    `protocol must be one of ${FILTER_PROTOS.join(', ')}, or a number from 1 to 255, not 'rarp'`,
   ]),
   '--tcp-flags': passed(
     ['--tcp-flags', 'SA,R'],

@@ -138,6 +138,12 @@ describe('a built trace', () => {
     expect(build(ctx, [visit('ip_rcv', { packet: unreachable })]).events[0]?.icmp).toEqual({ type: 3, code: 1 });
   });
 
+  it('tells a protocol without a form of its own by its number', (ctx) => {
+    const trace = build(ctx, [visit('ip_rcv', { packet: { ...tcpPacket(), l4Proto: 132 } })]);
+    expect(trace).toMatchObject({ proto: 'ip', events: [{ ipProtocol: 132 }] });
+    expect(trace.events[0]?.tcp).toBeUndefined();
+  });
+
   it('tells ARP by its operation', (ctx) => {
     const trace = build(ctx, [
       visit('ip_rcv', { packet: { ...tcpPacket(), l3Proto: ETH_P_ARP, l4Proto: 0, arpOp: 1 } }),
