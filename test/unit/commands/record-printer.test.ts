@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { RecordPrinter } from '../../../src/commands/record-printer.js';
 import { findings } from '../../../src/explain/findings.js';
-import type { Histogram, NoteLevel, SkbTrace } from '../../../src/types.js';
+import type { Histogram, NoteLevel, OutputRecord, SkbTrace } from '../../../src/types.js';
 import { ROOT } from '../../support/command.js';
 import { RECORDS } from '../../support/output-records.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
@@ -87,6 +87,20 @@ describe('--json', () => {
 });
 
 describe('records from files', () => {
+  it('that lack one of two numbers show that it is not known', () => {
+    const tcp = { seq: 1, ack: 2, flags: 'A', win: 3, payload: 0, tsval: 5 };
+    const lacking = [
+      skbTrace({ events: [traceEvent({ tcp }), traceEvent({ icmp: { type: 8, code: 0, id: 1 }, proto: 'icmp' })] }),
+      {
+        ...RECORDS.find((record) => record.type === 'socket')!,
+        socket: { state: 'LISTEN', caState: 'CA_Open', wmem: 0, acceptLimit: 5 },
+      } as OutputRecord,
+    ];
+    const text = lacking.map((record) => new RecordPrinter({ detail: true }, true).text(record)).join('');
+    expect(text).not.toMatch(/undefined|NaN/);
+    expect(text).toContain('ts:5, ecr:?');
+  });
+
   it('have every text in them made visible before it is printed', () => {
     const record = packetWith('info');
     record.events[0]!.func = 'ip\x1b[2Jrcv';

@@ -141,6 +141,27 @@ describe('nettrace show in the modes of live traces', () => {
   });
 });
 
+describe('records of another mode', () => {
+  it('are named where nothing of them can be shown', async () => {
+    writeFileSync(
+      path,
+      RECORDS.filter(({ type }) => type === 'packet' || type === 'socket')
+        .map(jsonLine)
+        .join(''),
+    );
+    const { code, stdout, stderr } = await nettrace('show', path, '--latency');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(
+      /^nettrace: nothing to show in this mode of what was read: 1 of --drop, 1 of --rtt-detail\n0 packets/,
+    );
+  });
+
+  it('are not blamed for what a filter leaves out', async () => {
+    const { stderr } = await nettrace('show', path, '--latency', '-P', '1');
+    expect(stderr).not.toContain('in this mode');
+  });
+});
+
 describe('nettrace show with the filters of live traces', () => {
   it.each([
     [['--filter', 'tcp port 80'], ['80']],
