@@ -276,7 +276,7 @@ describe('notes of a built trace', () => {
     const kernel = kernelWithSymbols(ctx, SYMBOLS);
     const reason = kernel.btf.enumValues('skb_drop_reason')?.get('SKB_DROP_REASON_UDP_CSUM');
     ctx.skip(reason === undefined, 'this kernel has no drop reasons');
-    const files = { read: () => 'Udp: InCsumErrors\nUdp: 7\n', readInitial: () => undefined };
+    const files = { read: () => 'Udp: InCsumErrors\nUdp: 7\n', readInitial: () => undefined, pathTo: () => undefined };
     const drop = { location: TCP_V4_RCV, reason };
     const meta = { ifname: 'eth0', ifindex: 2, netns: 4026531840 };
     const trace = buildWith(
