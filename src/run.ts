@@ -132,11 +132,12 @@ export class Run implements TraceRun<OutputRecord> {
     checkSocketProto(this.#mode, options);
     const netns = wantedNetns(options.netns, options.netnsCurrent ?? false);
     checkInterface(filter, options.netns !== undefined);
-    const generated = compileFilters(options);
+    const reading = this.#kernel ?? new KernelReading(options.btfPath);
+    // fields of the skb are where the given file says; else what is wrong with a filter is said before BTF is read
+    const generated = compileFilters(options, options.btfPath === undefined ? undefined : await reading.btf);
     const bufferBytes = options.bufferBytes ?? DEFAULT_BUFFER_BYTES;
     const sample = parseSample(options.sample ?? defaultSample(options));
     const warnings = requireTraceable({ force: options.force ?? false, btfPath: options.btfPath });
-    const reading = this.#kernel ?? new KernelReading(options.btfPath);
     const btf = await reading.btf;
     // counters and sockets are a namespace's
     const wantMeta = (options.detail ?? true) || Boolean(options.counters || options.explain);
