@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
-/** A packet waits meanwhile. */
-const TIMEOUT_MS = 1000;
+/** Packets wait meanwhile. An emulated machine takes a second for what takes others some milliseconds. */
+const TIMEOUT_MS = 5000;
 const MAX_BYTES = 1 << 20;
 /** Of an interface with many queues so many are told. */
 const MAX_QDISCS = 4;

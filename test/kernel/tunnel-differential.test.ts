@@ -10,7 +10,7 @@ const EMULATED = process.env.NETTRACE_VM !== undefined;
 const ETHERNET_HEADER = 14;
 const [DLT_EN10MB, DLT_RAW] = [1, 101];
 
-const frames = craftPackets(EMULATED ? 60 : 250);
+const frames = craftPackets(EMULATED ? 150 : 250);
 const isIp = (frame: Uint8Array) => ['0800', '86dd'].includes(Buffer.from(frame.subarray(12, 14)).toString('hex'));
 const ipPackets = frames.filter(isIp).map((frame) => frame.subarray(ETHERNET_HEADER));
 const bytes = (hex: string) => Buffer.from(hex, 'hex');
