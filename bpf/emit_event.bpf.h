@@ -35,8 +35,8 @@ struct hit {
 	bool ends; /* the user said that the packet's trace ends here */
 };
 
-/* Inodes of namespaces count down from here (include/linux/ns_common.h, PROC_DYNAMIC_FIRST). */
-#define LOWEST_NETNS_INODE 0xf0000000
+/* No namespace has a lower inode: from 6.18 on those of boot have fixed ones (include/uapi/linux/nsfs.h, MNT_NS_INIT_INO). */
+#define LOWEST_NETNS_INODE 0xeffffff8
 
 /*
  * skb->dev shares its place with the node of the retransmit queue's tree and with UDP's scratch, so what

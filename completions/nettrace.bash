@@ -99,7 +99,7 @@ _nettrace() {
         return
         ;;
     *:-p | *:--proto)
-        _nettrace_list "$cur" 'tcp udp icmp icmpv6 arp ip ipv6'
+        _nettrace_list "$cur" 'tcp udp icmp icmpv6 arp ip ipv6 igmp ipip dccp gre esp ah ospf pim vrrp l2tp sctp udplite'
         return
         ;;
     *:--netns)

@@ -9,8 +9,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { builtinCases } from '../dist/repro/index.js';
 import { socketText } from '../dist/repro/expect.js';
+import { builtinCases } from '../dist/repro/index.js';
 import { countersText } from '../dist/sinks/counters-text.js';
 import { TextFormatter } from '../dist/sinks/text.js';
 

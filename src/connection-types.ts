@@ -1,5 +1,5 @@
 /** What the traces of a TCP connection tell together: public types, as in types.ts. */
-import type { Tuple } from './types.js';
+import type { DateText, Seconds, Tuple } from './types.js';
 
 /**
  * open: stands, or was not seen to end; closed: by FIN of both sides; reset: by RST; refused: the SYN was answered with a
@@ -34,10 +34,10 @@ export interface ConnectionRecord {
   /** From the client to the server, as far as a SYN or SYN-ACK told; else as first seen. */
   tuple: Tuple;
   /** Seconds of the monotonic clock: of the first and of the last segment that was seen. */
-  start: number;
-  end: number;
+  start: Seconds;
+  end: Seconds;
   /** As in SkbTrace, of `start`. */
-  date: string;
+  date: DateText;
   /** Traces of it, and how many of them lack events. */
   traces: number;
   incomplete: number;
@@ -54,7 +54,7 @@ export interface ConnectionRecord {
 export interface ConnectionOmission {
   v: 1;
   type: 'connections-omitted';
-  t: number;
-  date: string;
+  t: Seconds;
+  date: DateText;
   count: number;
 }

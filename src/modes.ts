@@ -1,5 +1,6 @@
 import { UsageError } from './errors.js';
 import type { TraceOptions } from './options.js';
+import { parseProto } from './protocols.js';
 
 /** What a run reports. */
 export const MODES = [
@@ -27,10 +28,18 @@ export function followsPackets(mode: Mode): boolean {
 }
 
 const PACKETS: readonly Mode[] = ['life', 'basic', 'drop', 'monitor', 'latency', 'latency-summary', 'func-stats'];
-const EACH_EVENT: readonly Mode[] = ['life', 'basic', 'drop', 'monitor', 'sock', 'rtt-detail', 'latency'];
+export const EACH_EVENT: readonly Mode[] = ['life', 'basic', 'drop', 'monitor', 'sock', 'rtt-detail', 'latency'];
 
-/** Where an option means something; the others take it everywhere. `why` completes "it does nothing with --MODE: ". */
-const ONLY_WITH: ReadonlyArray<{ option: keyof TraceOptions; name: string; modes: readonly Mode[]; why: string }> = [
+/** Where an option means something; those that are in no list do everywhere. */
+export interface Meaning<Options> {
+  option: keyof Options;
+  name: string;
+  modes: readonly Mode[];
+  /** Completes "it does nothing with --MODE: ". */
+  why: string;
+}
+
+const ONLY_WITH: readonly Meaning<TraceOptions>[] = [
   { option: 'trace', name: '--trace', modes: without('drop', 'rtt', 'rtt-detail'), why: 'its functions are fixed' },
   {
     option: 'traceExclude',
@@ -81,6 +90,7 @@ const ONLY_WITH: ReadonlyArray<{ option: keyof TraceOptions; name: string; modes
     why: 'it does not follow packets',
   },
   { option: 'rateLimit', name: '--rate-limit', modes: EACH_EVENT, why: 'it shows no single events' },
+  { option: 'bufferBytes', name: '--buffer', modes: EACH_EVENT, why: 'it counts in the kernel' },
   { option: 'ret', name: '--ret', modes: ['life'], why: 'only packets that are followed have return values' },
   {
     option: 'counters',
@@ -88,6 +98,7 @@ const ONLY_WITH: ReadonlyArray<{ option: keyof TraceOptions; name: string; modes
     modes: ['life'],
     why: 'only whole ways of packets tell what moved a counter',
   },
+  { option: 'abnormalOnly', name: '--diag-quiet', modes: ['life'], why: 'it shows no whole ways' },
   { option: 'explain', name: '--explain', modes: ['life'], why: 'it shows no whole ways' },
   { option: 'hooks', name: '--hooks', modes: ['life'], why: 'it shows no netfilter hooks' },
   {
@@ -114,16 +125,36 @@ function without(...modes: Mode[]): Mode[] {
   return MODES.filter((mode) => !modes.includes(mode));
 }
 
-/** Throws UsageError for an option that would do nothing in its mode. */
-export function checkMode(mode: Mode, options: TraceOptions): void {
-  if (!MODES.includes(mode)) throw new UsageError(`the mode must be one of ${MODES.join(', ')}, not '${mode}'`);
-  for (const { option, name, modes, why } of ONLY_WITH) {
+/** Throws UsageError for the first option that was given where it means nothing. */
+export function checkMeanings<Options>(
+  meanings: readonly Meaning<Options>[],
+  mode: Mode,
+  options: Partial<Options>,
+): void {
+  for (const { option, name, modes, why } of meanings) {
     const value = options[option];
     const given = value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
     if (given && !modes.includes(mode)) throw new UsageError(`${name} makes no sense ${inMode(mode)}: ${why}`);
   }
-  if (watchesSockets(mode) && options.proto && !['tcp', 'udp', 'ip', 'ipv6'].includes(options.proto))
-    throw new UsageError(`--proto ${options.proto} makes no sense ${inMode(mode)}: it sees TCP and UDP sockets`);
+}
+
+/** Throws UsageError for an option that would do nothing in its mode. */
+export function checkMode(mode: Mode, options: TraceOptions): void {
+  if (!MODES.includes(mode)) throw new UsageError(`the mode must be one of ${MODES.join(', ')}, not '${mode}'`);
+  checkMeanings(ONLY_WITH, mode, options);
+  const proto = options.proto === undefined ? undefined : parseProto(options.proto).name;
+  if (watchesSockets(mode) && proto && !['tcp', 'udp', 'ip', 'ipv6'].includes(proto))
+    throw new UsageError(`--proto ${proto} makes no sense ${inMode(mode)}: it sees TCP and UDP sockets`);
+  if ((mode === 'rtt' || mode === 'rtt-detail') && proto === 'udp')
+    throw new UsageError(`--proto udp makes no sense ${inMode(mode)}: UDP measures no round-trip times`);
+}
+
+/** Throws UsageError where no function that is traced sees a socket of the protocol. */
+export function checkSocketProto(mode: Mode, { proto, trace = [] }: TraceOptions): void {
+  if (mode !== 'sock' || !proto || parseProto(proto).name !== 'udp' || trace.some((word) => word !== 'default')) return;
+  throw new UsageError("--proto udp makes no sense with --sock alone: its default functions are TCP's", {
+    advice: 'name some with -t, such as -t udp',
+  });
 }
 
 function inMode(mode: Mode): string {

@@ -56,6 +56,7 @@ const SHAPES: Readonly<Record<keyof TraceOptions, Shape>> = {
   traceFree: TEXTS,
   traceNoclone: BOOLEAN,
   minLatency: NUMBER,
+  abnormalOnly: BOOLEAN,
   latencyFree: BOOLEAN,
   filterSrtt: NUMBER,
   filterMinrtt: NUMBER,

@@ -3,6 +3,15 @@ import { parseTcpFlags } from './decode/names.js';
 import { UsageError } from './errors.js';
 import { BACKENDS, type Backend } from './load/backend-names.js';
 import { checkMode, type Mode } from './modes.js';
+import {
+  ETH_P_ARP,
+  ETH_P_IPV6,
+  type FilterProto,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  type ProtoTest,
+  parseProto,
+} from './protocols.js';
 import { checkSample } from './sample.js';
 
 /** An address with its prefix length in bits. */
@@ -16,9 +25,6 @@ export interface PortRange {
   low: number;
   high: number;
 }
-
-export const FILTER_PROTOS = ['tcp', 'udp', 'icmp', 'icmpv6', 'arp', 'ip', 'ipv6'] as const;
-export type FilterProto = (typeof FILTER_PROTOS)[number];
 
 /** What to trace. All conditions that are given must hold; within a list one is enough. */
 export interface TraceOptions {
@@ -36,7 +42,8 @@ export interface TraceOptions {
   sport?: ReadonlyArray<string | number>;
   dport?: ReadonlyArray<string | number>;
   port?: ReadonlyArray<string | number>;
-  proto?: FilterProto;
+  /** By name, or the number of a protocol that IP carries. */
+  proto?: FilterProto | number;
   /** Sets of TCP flags, letters of S A R P F U: a packet matches that has all flags of one set. */
   tcpFlags?: readonly string[];
   /** Length of the skb in bytes: `1400` or `100-200`. */
@@ -66,6 +73,8 @@ export interface TraceOptions {
   traceNoclone?: boolean;
   /** Only packets that took so long, in microseconds. */
   minLatency?: number;
+  /** Only packets with a warning or an error at one of their events (mode `life`). */
+  abnormalOnly?: boolean;
   /** Take the time up to the free, not to the last function before it. */
   latencyFree?: boolean;
   /** Only sockets whose smoothed, or smallest, round-trip time is at least this, in milliseconds. */
@@ -116,7 +125,7 @@ export interface Filter {
   sport: PortRange[];
   dport: PortRange[];
   port: PortRange[];
-  proto: FilterProto | undefined;
+  proto: ProtoTest | undefined;
   tcpFlags: number[];
   pktLen: PortRange | undefined;
   ifname: string | undefined;
@@ -169,9 +178,6 @@ export function parseFilter(options: TraceOptions): Filter {
     listOf(values, what, LIMITS.nets, (v) => parseNet(v, what));
   const ports = (values: ReadonlyArray<string | number> | undefined, what: string) =>
     listOf(values, what, LIMITS.portRanges, (v) => parseRange(String(v), what, 65535));
-  if (options.proto !== undefined && !FILTER_PROTOS.includes(options.proto)) {
-    throw new UsageError(`protocol must be one of ${FILTER_PROTOS.join(', ')}, not '${options.proto}'`);
-  }
   if (options.backend !== undefined && !BACKENDS.includes(options.backend)) {
     throw new UsageError(`backend must be one of ${BACKENDS.join(', ')}, not '${options.backend}'`);
   }
@@ -211,7 +217,7 @@ export function parseFilter(options: TraceOptions): Filter {
     sport: ports(options.sport, 'source port'),
     dport: ports(options.dport, 'destination port'),
     port: ports(options.port, 'port'),
-    proto: options.proto,
+    proto: options.proto === undefined ? undefined : parseProto(options.proto),
     tcpFlags: listOf(options.tcpFlags, 'TCP flags', LIMITS.flagSets, (v) => {
       const flags = v.length > 0 ? parseTcpFlags(v) : null;
       if (flags === null || /[EC]/i.test(v)) throw new UsageError(`TCP flags are letters of S A R P F U, not '${v}'`);
@@ -230,19 +236,21 @@ export function parseFilter(options: TraceOptions): Filter {
 /** A filter that no packet can match is a mistake, not a wish. */
 function checkContradictions(filter: Filter): void {
   const hasPorts = filter.port.length + filter.sport.length + filter.dport.length > 0;
-  if (hasPorts && filter.proto && ['icmp', 'icmpv6', 'arp'].includes(filter.proto)) {
-    throw new UsageError(`${filter.proto} has no ports: a port filter would match nothing`);
+  const { name = '', l3, l4 } = filter.proto ?? {};
+  const isTransport = l4 === undefined ? l3 !== ETH_P_ARP : l4 === IPPROTO_TCP || l4 === IPPROTO_UDP;
+  if (hasPorts && !isTransport) {
+    throw new UsageError(`${name} has no ports: a port filter would match nothing`);
   }
   const families = [filter.addr, filter.saddr, filter.daddr].filter((nets) => nets.length > 0);
   const of = (nets: readonly Net[], v6: boolean) => nets.some((net) => net.address.includes(':') === v6);
-  const v4 = families.every((nets) => of(nets, false)) && !['ipv6', 'icmpv6'].includes(filter.proto ?? '');
-  const v6 = families.every((nets) => of(nets, true)) && !['ip', 'icmp', 'arp'].includes(filter.proto ?? '');
+  const v4 = families.every((nets) => of(nets, false)) && l3 !== ETH_P_IPV6;
+  const v6 = families.every((nets) => of(nets, true)) && (l3 === undefined || l3 === ETH_P_IPV6);
   if (!v4 && !v6) {
     throw new UsageError('IPv4 and IPv6 are asked for at once: the filter would match nothing', {
       advice: 'addresses and protocol must be of one family',
     });
   }
-  if (filter.tcpFlags.length > 0 && filter.proto && !['tcp', 'ip', 'ipv6'].includes(filter.proto)) {
-    throw new UsageError(`${filter.proto} has no TCP flags: the filter would match nothing`);
+  if (filter.tcpFlags.length > 0 && (!isTransport || l4 === IPPROTO_UDP)) {
+    throw new UsageError(`${name} has no TCP flags: the filter would match nothing`);
   }
 }

@@ -21,9 +21,10 @@ import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
 import { requireWanted } from './load/words-not-traced.js';
-import { followsPackets, type Mode, watchesSockets } from './modes.js';
+import { checkSocketProto, followsPackets, type Mode, watchesSockets } from './modes.js';
 import { checkShapes } from './option-shapes.js';
 import { parseFilter, type TraceOptions } from './options.js';
+import { isAbnormal } from './read/single-events.js';
 import { defaultSample, parseSample, SampleLevel } from './sample.js';
 import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
 import type { OutputRecord } from './types.js';
@@ -148,13 +149,15 @@ export class Run implements TraceRun<OutputRecord> {
     const options = this.#options;
     this.#throwIfAborted();
     const filter = parseFilter(options);
+    checkSocketProto(this.#mode, options);
     const netns = wantedNetns(options.netns, options.netnsCurrent ?? false);
     if (!options.force) checkPlaces(options);
-    const generated = compileFilters(options);
+    const reading = this.#kernel ?? new KernelReading(options.btfPath);
+    // fields of the skb are where the given file says; else what is wrong with a filter is said before BTF is read
+    const generated = compileFilters(options, options.btfPath === undefined ? undefined : await reading.btf);
     const bufferBytes = options.bufferBytes ?? DEFAULT_BUFFER_BYTES;
     const sample = parseSample(options.sample ?? defaultSample(options));
     const warnings = requireTraceable({ force: options.force ?? false, btfPath: options.btfPath });
-    const reading = this.#kernel ?? new KernelReading(options.btfPath);
     const btf = await reading.btf;
     // counters and sockets are a namespace's
     const wantMeta = (options.detail ?? true) || Boolean(options.counters || options.explain);
@@ -240,8 +243,8 @@ export class Run implements TraceRun<OutputRecord> {
         const trace = traces.build(open);
         this.#endReport?.add(trace);
         if (minimum > 0 && totalLatencyUs(trace) < minimum) return;
-        this.#deliver(trace);
         connections?.add(trace);
+        if (!this.#options.abnormalOnly || trace.events.some(isAbnormal)) this.#deliver(trace);
       },
       onForget: (skbs, id) => programs.forget(skbs, id),
     });

@@ -11,6 +11,35 @@ export type * from './connection-types.js';
 export type * from './connections/types.js';
 export type * from './counters/types.js';
 
+/**
+ * Wall-clock time: ISO 8601 in UTC, with microseconds.
+ *
+ * @pattern ^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$
+ */
+export type DateText = string;
+
+/**
+ * Of the monotonic clock.
+ *
+ * @minimum 0
+ * @maximum 1e10
+ */
+export type Seconds = number;
+
+/**
+ * @minimum 0
+ * @maximum 65535
+ * @asType integer
+ */
+export type Port = number;
+
+/**
+ * @minimum 0
+ * @maximum 4294967295
+ * @asType integer
+ */
+export type Uint32 = number;
+
 export type NoteLevel = 'info' | 'warning' | 'error';
 
 /** Something that happened to the packet at an event. */
@@ -37,8 +66,8 @@ export interface Tuple {
   /** IPv4 dotted, IPv6 in the form of RFC 5952. */
   saddr: string;
   daddr: string;
-  sport?: number;
-  dport?: number;
+  sport?: Port;
+  dport?: Port;
 }
 
 export interface TcpOptions {
@@ -59,8 +88,8 @@ export interface TcpOptions {
 }
 
 export interface TcpInfo extends TcpOptions {
-  seq: number;
-  ack: number;
+  seq: Uint32;
+  ack: Uint32;
   /** In the order S A R P F U E C N; empty where none is set. */
   flags: string;
   /** As in the header, unscaled. */
@@ -171,7 +200,7 @@ export interface HookFunction {
 /** One place that the packet passed. */
 export interface TraceEvent {
   /** Seconds of the monotonic clock. */
-  t: number;
+  t: Seconds;
   /** Index into the trace's `skbs`. */
   skb: number;
   func: string;
@@ -194,6 +223,8 @@ export interface TraceEvent {
   tuple?: Tuple;
   tcp?: TcpInfo;
   icmp?: IcmpInfo;
+  /** What IP carries, by its number, where `proto` is ip or ipv6. */
+  ipProtocol?: number;
   /** ARP operation: 1 request, 2 reply. */
   arpOp?: number;
   /** The skb had no headers yet: addresses are the socket's. */
@@ -234,6 +265,27 @@ export interface Verdict {
   evidence: string[];
 }
 
+/** Something in a trace that an administrator should look at. */
+export interface Finding {
+  level: NoteLevel;
+  func: string;
+  /** The function's stage. */
+  group: string;
+  message: string;
+  /** Of a free: which function freed the packet. */
+  location?: string;
+  /** By the kernel's name, as in DropInfo. */
+  dropReason?: string;
+  /** Why the kernel sent a reset, by its name. */
+  resetReason?: string;
+  /** TCP state of the socket that a reset is about; UNKNOWN where there is none. */
+  state?: string;
+  /** Functions at the netfilter hook, in their order. */
+  hooks?: HookFunction[];
+  advice: string[];
+  values: NamedValue[];
+}
+
 /** The way of one packet, with its clones and segments, through the kernel. */
 export interface SkbTrace {
   /** Version of this format. */
@@ -246,9 +298,9 @@ export interface SkbTrace {
   proto: Proto;
   tuple?: Tuple;
   /** Seconds of the monotonic clock. */
-  start: number;
+  start: Seconds;
   /** Wall-clock time of the first event, ISO 8601 in UTC, with microseconds. */
-  date: string;
+  date: DateText;
   durationUs: number;
   /** False where events were lost while the trace was open. */
   complete: boolean;
@@ -259,6 +311,8 @@ export interface SkbTrace {
   closed: 'freed' | 'reused' | 'age' | 'end';
   events: TraceEvent[];
   verdict: Verdict;
+  /** With --diag: in the order of the events; the text numbers them from 1. */
+  findings?: Finding[];
 }
 
 /** One hit of a probe by itself: --basic, --drop and --monitor. */
@@ -271,7 +325,7 @@ export interface PacketEvent {
   proto: Proto;
   tuple?: Tuple;
   /** As in SkbTrace. */
-  date: string;
+  date: DateText;
   event: TraceEvent;
 }
 
@@ -301,9 +355,9 @@ export interface SocketEvent {
   type: 'socket';
   mode: 'sock' | 'rtt' | 'monitor';
   /** Seconds of the monotonic clock. */
-  t: number;
+  t: Seconds;
   /** As in SkbTrace. */
-  date: string;
+  date: DateText;
   func: string;
   stage: string;
   cpu: number;
@@ -327,7 +381,7 @@ export interface LatencyEvent {
   proto: Proto;
   tuple?: Tuple;
   /** As in SkbTrace. */
-  date: string;
+  date: DateText;
   /** The hit at `to`. */
   event: TraceEvent;
   from: string;
@@ -342,8 +396,8 @@ export interface Histogram {
   name: 'rtt' | 'latency';
   unit: 'us';
   /** Seconds of the monotonic clock. */
-  t: number;
-  date: string;
+  t: Seconds;
+  date: DateText;
   total: number;
   /** Values from `low` up to but not including `high`; empty buckets behind the last value are left out. */
   buckets: { low: number; high: number; count: number }[];
@@ -353,8 +407,8 @@ export interface Histogram {
 export interface FunctionStats {
   v: 1;
   type: 'functions';
-  t: number;
-  date: string;
+  t: Seconds;
+  date: DateText;
   functions: { func: string; stage: string; hits: number }[];
 }
 
@@ -362,8 +416,8 @@ export interface FunctionStats {
 export interface Omission {
   v: 1;
   type: 'omitted';
-  t: number;
-  date: string;
+  t: Seconds;
+  date: DateText;
   count: number;
 }
 
@@ -371,8 +425,8 @@ export interface Omission {
 export interface Sampling {
   v: 1;
   type: 'sampled';
-  t: number;
-  date: string;
+  t: Seconds;
+  date: DateText;
   /** Packets that were followed since the last such record, or in the last second. */
   sampled: number;
   /** How many came, about. */

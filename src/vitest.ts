@@ -10,8 +10,8 @@
 import { expect } from 'vitest';
 import { NettraceError } from './errors.js';
 import type { MaybeByKernel } from './repro/by-kernel.js';
-import { Expect, type SocketQuery } from './repro/expect.js';
 import { runCheck } from './repro/check.js';
+import { Expect, type SocketQuery } from './repro/expect.js';
 import type { EventPart } from './repro/expectations.js';
 import { type CaseResult, observationOf } from './repro/play.js';
 import type { TraceQuery } from './repro/trace-query.js';

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import {
+  type AttachResult,
   type BpfError,
   BpfObject,
   Kallsyms,
   KernelBtf,
-  Link,
-  type AttachResult,
   type KprobeMultiOptions,
+  Link,
   probeAttach,
 } from '../index.js';
 import {

@@ -6,6 +6,7 @@ import {
   errorOf,
   fixture,
   hits,
+  library,
   linkOf,
   loadProbes,
   missing,
@@ -13,7 +14,6 @@ import {
   openSomething,
   residentKiB,
   runScript,
-  library,
 } from './support.js';
 
 describe('an object that is open', () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { BpfObject, RingBufferReader, type RingBufferOptions } from '../index.js';
+import { BpfObject, type RingBufferOptions, RingBufferReader } from '../index.js';
 import {
   collectGarbage,
   fixture,

@@ -1,8 +1,9 @@
 /** What the tests share: fixtures, what this machine can do, and small helpers. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { BpfError, BpfObject, probeProgramType, type AttachResult, type Link } from '../index.js';
+import { type AttachResult, BpfError, BpfObject, type Link, probeProgramType } from '../index.js';
 
 export const fixture = (name: string): string =>
   fileURLToPath(new URL(`../build/fixtures/${name}.bpf.o`, import.meta.url));

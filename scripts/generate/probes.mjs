@@ -7,7 +7,7 @@ import { makeChecks, tableText } from './table.mjs';
 const { requireThat, checkKeys, checkLevel, checkValues } = makeChecks('bpf/probes.yaml');
 
 const PROBE_KEYS = new Set(
-  'name symbols tracepoint instead_of skb deref entry read a b without_btf no_parse receiving note returns with_return show default sock monitor'.split(
+  'name groups symbols tracepoint instead_of skb deref entry read a b without_btf no_parse receiving note returns with_return show default sock monitor'.split(
     ' ',
   ),
 );
@@ -49,7 +49,7 @@ function convertProbe(probe, stage, reads) {
   const converted = {
     name: probe.name,
     stage: stage.stage,
-    groups: stage.groups ?? [],
+    groups: [...(stage.groups ?? []), ...(probe.groups ?? [])],
     isDefault: probe.default ?? stage.default ?? true,
     symbols: probe.tracepoint ? undefined : (probe.symbols ?? [probe.name]),
     tracepoint: probe.tracepoint,

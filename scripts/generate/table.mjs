@@ -1,8 +1,8 @@
 // What the generators of tables share: checks that name the file, and the text of a table.
 
 const LEVELS = new Set(['info', 'warning', 'error']);
-/** A sysctl, nstat:NAME or softnet:COLUMN; see the head of bpf/drop-reasons.yaml. */
-const VALUE = /^(?:(?:net|vm)(?:\.(?:\w+|\{ifname\}))+|nstat:\w+|softnet:dropped)$/;
+/** A sysctl, nstat:NAME, softnet:COLUMN or what an interface has; see the head of bpf/drop-reasons.yaml. */
+const VALUE = /^(?:(?:net|vm)(?:\.(?:\w+|\{ifname\}))+|nstat:\w+|softnet:dropped|(?:qdisc|txqueuelen):\{ifname\})$/;
 
 /** @param {string} file what messages begin with */
 export function makeChecks(file) {

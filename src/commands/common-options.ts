@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
-import { FILTER_PROTOS, type FilterProto } from '../options.js';
+import { FILTER_PROTOS, type FilterProto } from '../protocols.js';
 import type { TextOptions } from '../sinks/text.js';
 
 /** Which addresses and ports: as commander gives it. */
@@ -15,7 +15,7 @@ export interface AddressOptions {
 
 /** Which packets. */
 export interface FilterOptions extends AddressOptions {
-  proto?: FilterProto;
+  proto?: FilterProto | number;
   tcpFlags?: string[];
   pktLen?: string;
   netns?: string[];
@@ -33,6 +33,7 @@ export interface OutputOptions {
   date?: boolean;
   detail?: boolean;
   ret?: boolean;
+  hooks?: boolean;
   tinyShow?: boolean;
   latencyShow?: boolean;
   minLatency?: number;
@@ -65,13 +66,19 @@ export function positiveNumber(name: string): (text: string) => number {
   };
 }
 
-/** Throws UsageError for outputs that do not go together. */
-export function checkOutput(options: OutputOptions): void {
-  const { json, diag, diagQuiet, diagKeep, tinyShow, latencyShow } = options;
+/** What JSON has in any case, or does without; of files also what only a live trace has to be asked for. */
+const NOT_WITH_JSON = { tinyShow: '--tiny-show', latencyShow: '--latency-show', date: '--date', detail: '--detail' };
+const NOT_WITH_RECORDED_JSON = { ...NOT_WITH_JSON, ret: '--ret', hooks: '--hooks' };
+
+/** Throws UsageError for outputs that do not go together. `recorded`: what is written was read from files. */
+export function checkOutput(options: OutputOptions, recorded = false): void {
+  const { json, diag, diagQuiet, diagKeep } = options;
   if ((diagQuiet || diagKeep) && !diag)
     throw new UsageError(`${diagQuiet ? '--diag-quiet' : '--diag-keep'} makes no sense without --diag`);
-  if (json && (tinyShow || latencyShow))
-    throw new UsageError(`${tinyShow ? '--tiny-show' : '--latency-show'} makes no sense with --json: it has all`);
+  const useless: Record<string, string> = recorded ? NOT_WITH_RECORDED_JSON : NOT_WITH_JSON;
+  for (const [option, name] of json ? Object.entries(useless) : []) {
+    if (options[option as keyof OutputOptions]) throw new UsageError(`${name} makes no sense with --json: it has all`);
+  }
 }
 
 /** Filters of packets and of sockets. */
@@ -85,11 +92,18 @@ export function addAddressOptions(command: Command): Command {
     .option('-P, --port <port,...>', 'source or destination port', collect);
 }
 
+/** A name, which is checked with the other filters, or a number. */
+function protoOption(): Option {
+  return new Option('-p, --proto <proto>', 'protocol, or the number of one that IP carries')
+    .choices(FILTER_PROTOS)
+    .argParser((text) => (/^\d+$/.test(text) ? Number(text) : text));
+}
+
 /** The filters that live traces and files have in common. */
 export function addFilterOptions(command: Command): Command {
   command.optionsGroup('Which packets (all that is given must hold; lists with commas):');
   return addAddressOptions(command)
-    .addOption(new Option('-p, --proto <proto>', 'protocol').choices(FILTER_PROTOS))
+    .addOption(protoOption())
     .option('--tcp-flags <flags,...>', 'TCP flags of SARPFU, all of one set (SA,R: SYN-ACKs and RSTs)', collect)
     .option('--pkt-len <n|n-m>', 'length of the packet (the skb) in bytes, or a range')
     .option('--netns <ns,...>', 'network namespace: inode, path, or name that ip netns lists', collect)

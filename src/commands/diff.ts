@@ -3,11 +3,11 @@ import { ShapeSet } from '../diff/shapes.js';
 import { diffText } from '../diff/text.js';
 import { NettraceError } from '../errors.js';
 import { jsonLine } from '../sinks/json.js';
-import { printableNames } from '../sinks/printable.js';
 import { openStandardOutput } from '../sinks/open-writer.js';
+import { printableNames } from '../sinks/printable.js';
 import type { OutputRecord } from '../types.js';
-import { useColor } from './common-options.js';
 import type { FilterOptions } from './common-options.js';
+import { useColor } from './common-options.js';
 import { checkFiles, fileMatcher, matchingRecords, ProblemReporter } from './read-files.js';
 import { stopOnSignals } from './stop-on-signals.js';
 

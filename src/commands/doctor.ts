@@ -1,9 +1,9 @@
 import type { UnavailableProbe } from '../load/attach-plan.js';
 import type { AttachOutcome } from '../load/backends.js';
 import { type Check, runChecks } from '../load/preflight.js';
+import { handOver } from '../load/take-down.js';
 import { printable } from '../sinks/printable.js';
 import { wrapped } from '../sinks/wrapped.js';
-import { handOver } from '../load/take-down.js';
 
 export interface JsonOption {
   json?: boolean;

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
-import type { Mode } from '../modes.js';
+import { checkMeanings, EACH_EVENT, type Meaning, type Mode } from '../modes.js';
 import { collect, type OutputOptions, positiveNumber } from './common-options.js';
 
 /** What is reported, live or from files: as commander gives it. */
@@ -38,6 +38,15 @@ export interface ExpressionOptions {
   filterMeta?: string;
 }
 
+/** Beyond those that the library has. */
+const ONLY_WITH: readonly Meaning<ModeOptions>[] = [
+  { option: 'diag', name: '--diag', modes: ['life'], why: 'it shows no whole ways' },
+  { option: 'tinyShow', name: '--tiny-show', modes: ['life'], why: 'it shows no whole ways' },
+  { option: 'latencyShow', name: '--latency-show', modes: ['life'], why: 'it shows no whole ways' },
+  { option: 'detail', name: '--detail', modes: EACH_EVENT, why: 'it shows no single events' },
+  { option: 'date', name: '--date', modes: EACH_EVENT, why: 'it shows no single events' },
+];
+
 /** The mode that the options name; throws UsageError for more than one, and for options of a mode that is not there. */
 export function modeOf(options: ModeOptions): Mode {
   const { latency, latencySummary, basic, drop, monitor, sock, rtt, rttDetail, funcStats } = options;
@@ -55,13 +64,7 @@ export function modeOf(options: ModeOptions): Mode {
   const modes = named.filter(([given]) => given).map(([, mode]) => mode);
   if (modes.length > 1) throw new UsageError(`${modes.map((m) => `--${m}`).join(' and ')}: choose one mode`);
   const mode = modes[0] ?? 'life';
-  for (const [given, name] of [
-    [options.diag, '--diag'],
-    [options.tinyShow, '--tiny-show'],
-    [options.latencyShow, '--latency-show'],
-  ] as const) {
-    if (given && mode !== 'life') throw new UsageError(`${name} makes no sense with --${mode}: it shows no whole ways`);
-  }
+  checkMeanings(ONLY_WITH, mode, options);
   if (options.dropStack && mode !== 'drop') throw new UsageError('--drop-stack makes no sense without --drop');
   if (options.dropAll && mode !== 'drop' && mode !== 'monitor')
     throw new UsageError('--drop-all makes no sense without --drop or --monitor');

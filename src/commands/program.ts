@@ -1,8 +1,8 @@
 import { Command, type CommanderError, Option } from 'commander';
+import { SOCKET_PROTOS } from '../connections/protos.js';
 import { UsageError } from '../errors.js';
 import { BACKENDS } from '../load/backend-names.js';
-import { SOCKET_PROTOS } from '../connections/protos.js';
-import { addAddressOptions, addFilterOptions, collect, addOutputOptions, wholeNumber } from './common-options.js';
+import { addAddressOptions, addFilterOptions, addOutputOptions, collect, wholeNumber } from './common-options.js';
 import type { ConnectionsCommandOptions } from './connections.js';
 import type { DiffOptions } from './diff.js';
 import type { JsonOption } from './doctor.js';

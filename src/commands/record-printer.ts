@@ -1,9 +1,10 @@
 import { findings } from '../explain/findings.js';
+import { isAbnormal } from '../read/single-events.js';
 import { diagText } from '../sinks/diag.js';
 import { jsonLine } from '../sinks/json.js';
 import { printableNames } from '../sinks/printable.js';
 import { TextFormatter } from '../sinks/text.js';
-import type { NoteLevel, OutputRecord, SkbTrace } from '../types.js';
+import type { OutputRecord, SkbTrace } from '../types.js';
 import { type OutputOptions, textOptions } from './common-options.js';
 
 /** Bars are drawn again in place: up so many lines, and clear what is below. */
@@ -15,8 +16,8 @@ function rowsOf(text: string, columns: number): number {
   return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / columns)), 0);
 }
 
-function hasNote(trace: SkbTrace, levels: readonly NoteLevel[]): boolean {
-  return trace.events.some((event) => event.notes.some((note) => levels.includes(note.level)));
+function hasError(trace: SkbTrace): boolean {
+  return trace.events.some((event) => event.notes.some(({ level }) => level === 'error'));
 }
 
 /** Makes what is printed of records, live or from files: text or JSON, with or without findings. */
@@ -43,11 +44,10 @@ export class RecordPrinter {
   text(record: OutputRecord): string | undefined {
     const { diag, diagQuiet, diagKeep, json } = this.#options;
     if (diag && record.type === 'trace') {
-      const isError = hasNote(record, ['error']);
-      if (diagQuiet && !isError && !hasNote(record, ['warning'])) return undefined;
-      if (isError && !diagKeep) this.finished = true;
+      if (diagQuiet && !record.events.some(isAbnormal)) return undefined;
+      if (hasError(record) && !diagKeep) this.finished = true;
     }
-    if (json) return jsonLine(record);
+    if (json) return jsonLine(diag && record.type === 'trace' ? { ...record, findings: findings(record) } : record);
     if (this.#foreign) printableNames(record);
     let text = this.#formatter.record(record);
     if (diag && record.type === 'trace') text = text.replace(/\n$/, '') + diagText(findings(record), this.finished);

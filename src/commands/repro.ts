@@ -1,5 +1,6 @@
-import type { Backend } from '../load/backend-names.js';
 import { NettraceError, UsageError } from '../errors.js';
+import type { Backend } from '../load/backend-names.js';
+import { handOver } from '../load/take-down.js';
 import { CaptureFile } from '../repro/capture.js';
 import { builtinCases, checkSettings, resolveCases } from '../repro/load-cases.js';
 import { parameterValues, parseSettings } from '../repro/parameters.js';
@@ -10,9 +11,8 @@ import { jsonLine } from '../sinks/json.js';
 import { openWriter } from '../sinks/open-writer.js';
 import type { Writer } from '../sinks/stream-writer.js';
 import { TextFormatter } from '../sinks/text.js';
-import { handOver } from '../load/take-down.js';
-import type { JsonOption } from './doctor.js';
 import { textOptions, useColor } from './common-options.js';
+import type { JsonOption } from './doctor.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
 /** Options of `nettrace repro` as commander gives them. */

@@ -1,6 +1,7 @@
 import { NettraceError, UsageError } from '../errors.js';
 import { recordedMeta } from '../filter/recorded-meta.js';
 import { currentNetnsInode, netnsInode } from '../load/netns.js';
+import { nothingLeft } from '../load/select-probes.js';
 import { parseFilter } from '../options.js';
 import type { ModeChoice } from '../read/as-mode.js';
 import { FunctionSet } from '../read/function-set.js';
@@ -11,7 +12,6 @@ import { type ExpressionOptions, type ModeOptions, modeOf, type PlaceOptions } f
 /** Which records, and as what. */
 export interface ChoiceOptions extends FilterOptions, ModeOptions, PlaceOptions, ExpressionOptions {
   netnsCurrent?: boolean;
-  hooks?: boolean;
 }
 
 /** The expression as a test of records. libpcap is behind the addon, which is loaded for this only. */
@@ -64,6 +64,8 @@ export async function modeChoice(options: ChoiceOptions): Promise<ModeChoice> {
     });
   }
   const inodes = options.netnsCurrent ? [currentNetnsInode()] : netns?.map(netnsInode);
+  const [only, without] = [functions(options.trace), functions(options.traceExclude)];
+  if (without?.holdsAll(only)) throw nothingLeft();
   const more: SubjectTest[] = [];
   if (filterMeta !== undefined) more.push(metaTest(filterMeta));
   if (expression !== undefined) more.push(await expressionTest(expression));
@@ -71,8 +73,8 @@ export async function modeChoice(options: ChoiceOptions): Promise<ModeChoice> {
     mode,
     matches: recordMatcher({ ...filter, netns: inodes }, more),
     events: {
-      only: functions(options.trace),
-      without: functions(options.traceExclude),
+      only,
+      without,
       begin: functions(options.traceMatcher),
       end: functions(options.traceFree),
       noClones: options.traceNoclone ?? false,

@@ -34,6 +34,12 @@ function checkNotInput(files: readonly string[], { output, rotate }: OutputOptio
   }
 }
 
+/** Why nothing was shown where that is the mode's doing; undefined where it is not. */
+function unfitText(unfit: ReadonlyMap<string, number>): string | undefined {
+  const kinds = [...unfit].map(([by, count]) => `${count} of ${by}`);
+  return kinds.length === 0 ? undefined : `nothing to show in this mode of what was read: ${kinds.join(', ')}`;
+}
+
 function summaryText(summary: Summary, incomplete: number, { skipped }: ProblemReporter): string {
   const lines = summary.seen();
   if (incomplete > 0)
@@ -52,7 +58,7 @@ export async function showCommand(files: string[], options: ShowOptions): Promis
   }
   checkFiles(files);
   checkNotInput(files, options);
-  checkOutput(options);
+  checkOutput(options, true);
   const printer = new RecordPrinter(options, true);
   const stopping = new AbortController();
   const forgetSignals = stopOnSignals(() => stopping.abort());
@@ -107,6 +113,8 @@ class Showing {
       await writer.close();
     }
     reporter.end();
+    const unfit = this.#shown + converter.counted === 0 ? unfitText(converter.unfit) : undefined;
+    if (unfit) process.stderr.write(`nettrace: ${unfit}\n`);
     if (!writer.closed) process.stderr.write(summaryText(this.#summary, this.#incomplete, reporter));
   }
 

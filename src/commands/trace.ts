@@ -4,14 +4,14 @@ import type { KernelReading } from '../load/kernel.js';
 import { handOver } from '../load/take-down.js';
 import { wordsNotTraced } from '../load/words-not-traced.js';
 import { followsPackets, type Mode } from '../modes.js';
-import { defaultSample } from '../sample.js';
 import type { TraceOptions } from '../options.js';
+import { Run } from '../run.js';
+import { defaultSample } from '../sample.js';
 import { BlockWriter } from '../sinks/block-writer.js';
 import { blockLength, checkPlace, openWriter } from '../sinks/open-writer.js';
 import { printable } from '../sinks/printable.js';
 import type { Writer } from '../sinks/stream-writer.js';
 import { Summary } from '../sinks/summary.js';
-import { Run } from '../run.js';
 import type { AttachReport, TraceRun } from '../trace.js';
 import type { OutputRecord } from '../types.js';
 import { checkOutput, type FilterOptions } from './common-options.js';
@@ -26,7 +26,6 @@ export interface TraceCommandOptions extends FilterOptions, ModeOptions, PlaceOp
   expression?: string;
   netnsCurrent?: boolean;
   backend?: Backend;
-  hooks?: boolean;
   counters?: boolean;
   rateLimit?: number;
   sample?: string;
@@ -61,6 +60,7 @@ export function toTraceOptions(options: TraceCommandOptions): TraceOptions {
     ...(netns ? { netns: others.length === 0 && only !== undefined ? only : netns } : {}),
     // what only they show is only read for them; findings have values of the packet's network namespace
     detail: Boolean(json || detail || options.explain || options.diag || WITH_OWNER.includes(mode)),
+    ...(options.diagQuiet ? { abnormalOnly: true } : {}),
     ...(options.dropStack ? { traceStack: [...(options.traceStack ?? []), 'kfree_skb'] } : {}),
     ...(buffer === undefined ? {} : { bufferBytes: buffer }),
   };
@@ -147,11 +147,9 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
 }
 
 /** What a kernel cannot show, in one line before it is missed. */
-function limits(report: AttachReport, mode: Mode, backend: Backend | undefined): string | undefined {
-  if (hasFunctions(report.outcomes)) return undefined;
-  const missing =
-    mode === 'drop' || mode === 'func-stats' ? undefined : 'functions, return values and frees inside TCP are not seen';
-  if (!missing) return undefined;
+function limits(report: AttachReport, mode: Mode, { backend, hooks }: TraceCommandOptions): string | undefined {
+  if (hasFunctions(report.outcomes) || mode === 'drop' || mode === 'func-stats') return undefined;
+  const missing = `functions, ${hooks ? 'those at netfilter hooks, ' : ''}return values and frees inside TCP are not seen`;
   return backend === 'tracepoint'
     ? `tracepoints only, as --backend asks for: ${missing}`
     : `this kernel gives tracepoints only: ${missing} (nettrace doctor says why)`;
@@ -172,7 +170,7 @@ async function printRecords(
   const summary = new Summary(modeOf(options));
   const printer = new RecordPrinter(options);
   const say = (line: string) => (options.json ? process.stderr.write(line) : writer.write(line));
-  const limit = limits(report, modeOf(options), options.backend);
+  const limit = limits(report, modeOf(options), options);
   const missing = notTraced(report, options);
   try {
     for (const warning of report.warnings) process.stderr.write(`nettrace: warning: ${printable(warning)}\n`);

@@ -1,4 +1,4 @@
-import type { Owner, Tuple } from '../types.js';
+import type { DateText, Owner, Seconds, Tuple } from '../types.js';
 
 /** Bytes of a socket, as ss(8) shows them with -m. */
 export interface SocketMemory {
@@ -107,8 +107,8 @@ export interface Leftovers {
   v: 1;
   type: 'leftovers';
   /** Seconds of the monotonic clock. */
-  t: number;
-  date: string;
+  t: Seconds;
+  date: DateText;
   /** Strays first. */
   sockets: Leftover[];
   /** Sockets more than are listed. */

@@ -1,5 +1,5 @@
-import { COUNTERS, SETTINGS, TRAFFIC } from '../generated/counters.js';
 import { makeLookup } from '../explain/drop-reason-definition.js';
+import { COUNTERS, SETTINGS, TRAFFIC } from '../generated/counters.js';
 import type { CounterDefinition } from './counter-definition.js';
 
 export type CounterKind = CounterDefinition | 'traffic' | 'setting';

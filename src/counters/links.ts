@@ -1,6 +1,6 @@
+import { dump, type NetlinkChannel } from '../netlink/dump.js';
 import type { NetlinkMessage } from '../netlink/messages.js';
 import { needBytes, readAttributes } from '../netlink/messages.js';
-import { dump, type NetlinkChannel } from '../netlink/dump.js';
 import { type Counters, counterDeltas } from './proc-files.js';
 
 /** include/uapi/linux/rtnetlink.h */

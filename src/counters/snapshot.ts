@@ -7,8 +7,8 @@ import { type LinkCounters, readLinks } from './links.js';
 import {
   CONNTRACK_FILE,
   COUNTER_FILES,
-  conntrackCounters,
   type Counters,
+  conntrackCounters,
   netCounters,
   SOFTNET_FILE,
   softnetCounters,

@@ -1,3 +1,5 @@
+import type { DateText, Seconds } from '../types.js';
+
 /** Traces that moved a counter. */
 export interface CounterTraces {
   count: number;
@@ -36,8 +38,8 @@ export interface CountersRecord {
   v: 1;
   type: 'counters';
   /** Seconds of the monotonic clock: of the second reading. */
-  t: number;
-  date: string;
+  t: Seconds;
+  date: DateText;
   /** Inode of the namespace; absent for counters that are the whole machine's. */
   netns?: number;
   /** As ip netns lists it. */

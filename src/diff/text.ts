@@ -1,6 +1,6 @@
 import { formatEndpoint } from '../decode/addresses.js';
-import { printable } from '../sinks/printable.js';
 import type { DiffPair, DiffSide, PathShape, TraceDiff } from '../diff-types.js';
+import { printable } from '../sinks/printable.js';
 import type { SkbTrace } from '../types.js';
 import type { DiffTraces } from './compare.js';
 

@@ -1,32 +1,9 @@
-import type { HookFunction, NamedValue, Note, SkbTrace, TraceEvent } from '../types.js';
+import type { Finding, Note, SkbTrace, TraceEvent } from '../types.js';
 import { isDetail, resetState } from './notes.js';
-
-/** Something in a trace that an administrator should look at: one number of the diagnose mode. */
-export interface Finding {
-  level: 'INFO' | 'WARNING' | 'ERROR';
-  func: string;
-  /** The function's stage. */
-  group: string;
-  message: string;
-  /** Of a free: which function freed the packet. */
-  location?: string;
-  /** By the kernel's name, as in DropInfo. */
-  dropReason?: string;
-  /** Why the kernel sent a reset, by its name. */
-  resetReason?: string;
-  /** Of a reset: the TCP state of the socket that it is about, in the words of its note. */
-  state?: string;
-  /** Functions at the netfilter hook, in their order. */
-  hooks?: HookFunction[];
-  advice: string[];
-  values: NamedValue[];
-}
-
-const LEVELS = { info: 'INFO', warning: 'WARNING', error: 'ERROR' } as const;
 
 function findingOf(event: TraceEvent, note: Note, isReset: boolean): Finding {
   const finding: Finding = {
-    level: LEVELS[note.level],
+    level: note.level,
     func: event.func,
     group: event.stage,
     message: note.text,

@@ -20,6 +20,7 @@ import {
   visitNote,
 } from './notes.js';
 import { fillOwners } from './owners.js';
+import { fillPlaces } from './places.js';
 import { type ReadValues, readNothing } from './read-values.js';
 import { type Explained, type ExplainedEvent, type Shape, ShapeTree } from './shapes.js';
 import type { Place, ValueReader } from './values.js';
@@ -166,6 +167,8 @@ function addNumbers(
     }
   } else if (proto === 'arp') {
     event.arpOp = packet.arpOp;
+  } else if (packet.l4Proto) {
+    event.ipProtocol = packet.l4Proto;
   }
 }
 
@@ -215,6 +218,7 @@ export class TraceBuilder {
     const last = new LastPackets();
     const events = open.events.map((event, i) => this.#event(event, open, trace, last, known?.events[i]));
     fillOwners(events);
+    fillPlaces(events);
     trace.verdict = known?.verdict ?? this.#explain(events, open, trace, shape);
     trace.events = this.#hidden.size > 0 ? events.filter((_, i) => !this.#isHidden(open.events[i])) : events;
     return trace;

@@ -1,4 +1,5 @@
 import type { NamedValue } from '../types.js';
+import { qdiscText, queueLengthText, type RunInNetns, runInNetns } from './device-values.js';
 import { NetnsFiles, readOwn } from './netns-files.js';
 
 /** Where a packet is: what {ifname} stands for, and whose sysctls and counters count. */
@@ -12,9 +13,19 @@ export interface Place {
 export interface ValueFiles {
   read(netns: number, file: string): string | undefined;
   readInitial(file: string): string | undefined;
+  /** A path that leads to the namespace; null for this process's own, undefined where none is known. */
+  pathTo(netns: number): string | null | undefined;
 }
 
+/** What commands say of the packet's interface: how they are called, and what of their answer is the value. */
+const OF_DEVICE: Readonly<Record<string, { words: readonly string[]; text: (json: string) => string | undefined }>> = {
+  'qdisc:{ifname}': { words: ['tc', '-s', '-j', 'qdisc', 'show', 'dev'], text: qdiscText },
+  'txqueuelen:{ifname}': { words: ['ip', '-j', 'link', 'show', 'dev'], text: queueLengthText },
+};
+
 const CACHED_MS = 1000;
+/** A command that fails is not asked again for a while: packets wait meanwhile. */
+const AGAIN_MS = 30_000;
 const MAX_CACHED = 1000;
 const MAX_LENGTH = 200;
 const IFNAMSIZ = 16;
@@ -22,16 +33,25 @@ const IFNAMSIZ = 16;
 const COUNTER_FILES = ['netstat', 'snmp', 'snmp6'].map((name) => `/proc/thread-self/net/${name}`);
 const SOFTNET = '/proc/thread-self/net/softnet_stat';
 
+/** As dev_valid_name() in the kernel has it. */
+function isInterfaceName(name: string | undefined): name is string {
+  return (
+    Boolean(name) &&
+    name !== '.' &&
+    name !== '..' &&
+    !/[\0/:\s]/.test(name ?? '') &&
+    Buffer.byteLength(name ?? '') < IFNAMSIZ
+  );
+}
+
 /**
  * The file of a sysctl, and its name as sysctl(8) writes it; undefined where the interface cannot have one. An
  * interface's name is not ours: it may hold dots, which separate nothing then, and in theory anything else.
  */
 export function sysctlFile(pattern: string, ifname: string | undefined): { name: string; file: string } | undefined {
   if (!pattern.includes('{ifname}')) return { name: pattern, file: `/proc/sys/${pattern.replaceAll('.', '/')}` };
-  // `all` and `default` are no interface's there (sysctl_dev_name_is_allowed() in the kernel)
-  if (!ifname || ['.', '..', 'all', 'default'].includes(ifname)) return undefined;
-  // dev_valid_name() in the kernel lets none of these into a name
-  if (/[\0/:\s]/.test(ifname) || Buffer.byteLength(ifname) >= IFNAMSIZ) return undefined;
+  // these are no interface's there (sysctl_dev_name_is_allowed() in the kernel)
+  if (!isInterfaceName(ifname) || ifname === 'all' || ifname === 'default') return undefined;
   const parts = pattern.split('.');
   const path = parts.map((part) => (part === '{ifname}' ? ifname : part)).join('/');
   const name = parts.map((part) => (part === '{ifname}' ? ifname.replaceAll('.', '/') : part)).join('.');
@@ -66,11 +86,17 @@ export function softnetDropped(text: string): string | undefined {
 export class ValueReader {
   readonly #files: ValueFiles;
   readonly #now: () => number;
+  readonly #run: RunInNetns;
   readonly #cache = new Map<string, { until: number; value: unknown }>();
 
-  constructor(files: ValueFiles = new NetnsFiles(), now: () => number = () => performance.now()) {
+  constructor(
+    files: ValueFiles = new NetnsFiles(),
+    now: () => number = () => performance.now(),
+    run: RunInNetns = runInNetns,
+  ) {
     this.#files = files;
     this.#now = now;
+    this.#run = run;
   }
 
   read(names: readonly string[], place: Place): NamedValue[] {
@@ -84,8 +110,22 @@ export class ValueReader {
       const counter = name.slice('nstat:'.length);
       return namedValue(counter, netns === undefined ? undefined : this.#counters(netns).get(counter));
     }
+    if (OF_DEVICE[name]) return this.#ofDevice(name, ifname, netns);
     const sysctl = sysctlFile(name, ifname);
     return sysctl && namedValue(sysctl.name, this.#sysctl(netns, sysctl.file, !name.includes('{ifname}')));
+  }
+
+  #ofDevice(name: string, ifname: string | undefined, netns: number | undefined): NamedValue | undefined {
+    const { words = [], text } = OF_DEVICE[name] ?? {};
+    const path = netns === undefined ? undefined : this.#files.pathTo(netns);
+    if (path === undefined || !isInterfaceName(ifname)) return undefined;
+    const answer = this.#cached(
+      `${netns} ${name} ${ifname}`,
+      () => this.#run(path, [...words, ifname]),
+      (said) => (said === undefined ? AGAIN_MS : CACHED_MS),
+    );
+    const shown = `${name.slice(0, name.indexOf(':'))} of ${ifname}`;
+    return namedValue(shown, answer === undefined ? undefined : text?.(answer));
   }
 
   /** A sysctl that a namespace does not have is the machine's, but for those of an interface. */
@@ -110,13 +150,13 @@ export class ValueReader {
     });
   }
 
-  #cached<T>(key: string, make: () => T): T {
+  #cached<T>(key: string, make: () => T, lasts: (value: T) => number = () => CACHED_MS): T {
     const now = this.#now();
     const known = this.#cache.get(key);
     if (known && now < known.until) return known.value as T;
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
     const value = make();
-    this.#cache.set(key, { until: now + CACHED_MS, value });
+    this.#cache.set(key, { until: this.#now() + lasts(value), value });
     return value;
   }
 }

@@ -104,6 +104,10 @@ function putTransport(headers: Headers, at: number, { proto, tuple, event }: Rec
   }
 }
 
+function protoNumber({ proto, event }: RecordedPacket): number | undefined {
+  return PROTO_NUMBERS[proto] ?? event.ipProtocol;
+}
+
 /** Bytes of the transport's header that the kernel has read, so that they are there. */
 function transportBytes(proto: Proto): number {
   if (proto === 'tcp') return 20;
@@ -125,7 +129,7 @@ function ipv4(at: number, packet: RecordedPacket, saddr: Uint8Array, daddr: Uint
   headers.name(at + 10, 2, "IP's checksum");
   if (later) headers.someOf = { at: at + 6, mask: OFFSET_MASK };
   if (later === false) headers.put(at + 6, 2, 0, OFFSET_MASK);
-  const proto = PROTO_NUMBERS[packet.proto];
+  const proto = protoNumber(packet);
   if (proto === undefined) headers.otherProto(at + 9);
   else headers.put(at + 9, 1, proto);
   headers.address(at + 12, saddr);
@@ -152,7 +156,7 @@ function ipv6(at: number, packet: RecordedPacket, saddr: Uint8Array, daddr: Uint
     headers.put(at + 6, 1, later ? FRAGMENT : 0);
     headers.name(last, EXTENSION_BYTES, 'the extension header');
   }
-  const proto = PROTO_NUMBERS[packet.proto];
+  const proto = protoNumber(packet);
   if (proto === undefined) headers.otherProto(last);
   else headers.put(last, 1, proto);
   if (!later) putTransport(headers, end, packet);

@@ -1,5 +1,5 @@
 import type { BtfFunction, BtfParameter } from '#bpf-loader';
-import { ProbeRead as ReadNumber, SpecField, SpecEntry, SpecFlag, SpecTable } from '../generated/layout.js';
+import { ProbeRead as ReadNumber, SpecEntry, SpecField, SpecFlag, SpecTable } from '../generated/layout.js';
 import type { Kernel } from './kernel.js';
 import { carriesSkb, type ProbeDefinition, type ProbeRead } from './probe-definition.js';
 

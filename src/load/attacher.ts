@@ -1,9 +1,9 @@
 import type { AttachResult, BpfObject, Link } from '#bpf-loader';
 import { SpecTable } from '../generated/layout.js';
 import { type PlannedProbe, probeSpec, specTable } from './attach-plan.js';
+import { type AttachOutcome, type Backend, type KernelFeatures, programsOf, usableBackends } from './backends.js';
 import { onlyFollows } from './probe-definition.js';
 import { watchLink } from './take-down.js';
-import { type AttachOutcome, type Backend, type KernelFeatures, programsOf, usableBackends } from './backends.js';
 
 /** "nettrace" in ASCII: SPEC_MAGIC in bpf/config.h. */
 const SPEC_MAGIC = 0x6e65747472616365n;

@@ -4,20 +4,8 @@ import type { GeneratedFilter } from '../filter/compile-filters.js';
 import { FilterConfig, FilterNet, FilterRange, TraceConfig, TraceMode } from '../generated/layout.js';
 import type { Mode } from '../modes.js';
 import type { Filter, Net, PortRange } from '../options.js';
+import { ETH_P_IP, ETH_P_IPV6 } from '../protocols.js';
 import type { Sample } from '../sample.js';
-
-const ETH_P_IP = 0x0800;
-const ETH_P_IPV6 = 0x86dd;
-const ETH_P_ARP = 0x0806;
-const PROTOS: Readonly<Record<string, { l3?: number; l4?: number }>> = {
-  tcp: { l4: 6 },
-  udp: { l4: 17 },
-  icmp: { l3: ETH_P_IP, l4: 1 },
-  icmpv6: { l3: ETH_P_IPV6, l4: 58 },
-  arp: { l3: ETH_P_ARP },
-  ip: { l3: ETH_P_IP },
-  ipv6: { l3: ETH_P_IPV6 },
-};
 
 function writeNet(view: DataView, at: number, net: Net): void {
   const bytes = parseAddress(net.address) ?? new Uint8Array();
@@ -103,9 +91,8 @@ export function writeConfig(bytes: Uint8Array, input: ConfigInput): void {
     set(count, list.length);
     for (const [i, range] of list.entries()) writeRange(view, at + start + i * FilterRange.size, range);
   }
-  const proto = filter.proto ? PROTOS[filter.proto] : undefined;
-  set(FilterConfig.l3Proto, proto?.l3 ?? 0);
-  set(FilterConfig.l4Proto, proto?.l4 ?? 0);
+  set(FilterConfig.l3Proto, filter.proto?.l3 ?? 0);
+  set(FilterConfig.l4Proto, filter.proto?.l4 ?? 0);
   set(FilterConfig.flagsCount, filter.tcpFlags.length);
   for (const [i, flags] of filter.tcpFlags.entries()) view.setUint8(at + FilterConfig.flags + i, flags);
   set(FilterConfig.lenLow, filter.pktLen?.low ?? 0);

@@ -1,4 +1,13 @@
 import { Kallsyms, KernelBtf } from '#bpf-loader';
+import { UsageError } from '../errors.js';
+
+function noBtf(path: string, cause: unknown): UsageError {
+  return new UsageError(`--btf-path: '${path}' holds no BTF`, {
+    advice:
+      'it takes the BTF of the running kernel: raw as in /sys/kernel/btf/vmlinux, or an ELF file with a section .BTF',
+    cause,
+  });
+}
 
 /** The kernel that other threads are reading. Symbols come long after types; programs are loaded meanwhile. */
 export class KernelReading {
@@ -6,7 +15,9 @@ export class KernelReading {
   readonly whole: Promise<Kernel>;
 
   constructor(btfPath?: string) {
-    this.btf = KernelBtf.read(btfPath);
+    this.btf = KernelBtf.read(btfPath).catch((cause: unknown) => {
+      throw btfPath === undefined ? cause : noBtf(btfPath, cause);
+    });
     this.whole = Promise.all([this.btf, Kallsyms.read()]).then(([btf, symbols]) => new Kernel(btf, symbols));
     // who waits for one hears of its failure; nobody has to
     for (const part of [this.btf, this.whole]) part.catch(() => {});

@@ -6,8 +6,9 @@ import { LITTLE } from '../decode/byte-order.js';
 import { NettraceError, UsageError } from '../errors.js';
 import { linkFunction } from '../filter/link-function.js';
 import { CpuLosses, LateOptions, LossCause, SockOwner, TrackedSkb } from '../generated/layout.js';
+import { followsPackets } from '../modes.js';
+import { firstLevel } from '../sample.js';
 import type { AttachPlan, PlannedProbe } from './attach-plan.js';
-import { type ProbeDefinition, tracksOwner } from './probe-definition.js';
 import { Attacher } from './attacher.js';
 import {
   type AttachOutcome,
@@ -21,11 +22,10 @@ import {
   usableBackends,
 } from './backends.js';
 import { type ConfigInput, writeConfig } from './config-data.js';
-import { followsPackets } from '../modes.js';
 import { processSockets } from './owners.js';
-import { takeDown } from './take-down.js';
-import { firstLevel } from '../sample.js';
 import { hasSysAdmin, isOlder } from './preflight.js';
+import { type ProbeDefinition, tracksOwner } from './probe-definition.js';
+import { takeDown } from './take-down.js';
 
 /** What was lost, by cause; `produced` counts the records that were to be sent. */
 export interface KernelCounts {
@@ -121,8 +121,12 @@ function load(object: BpfObject, programs: readonly string[]): void {
   }
 }
 
-/** Owners first: they are remembered while the rest is attached. */
+/**
+ * Owners first: they are remembered while the rest is attached. Last what forgets an owner: of two programs at one tracepoint
+ * the one that was attached first runs first, and names it.
+ */
 function attachOrder(probe: PlannedProbe): number {
+  if (probe.definition.read === 'disown') return 2;
   return tracksOwner(probe.definition) ? 0 : 1;
 }
 

@@ -88,8 +88,10 @@ function hookFunctions(kernel: Pick<Kernel, 'btf'>): ProbeDefinition[] {
 function forSockets(probe: ProbeDefinition): ProbeDefinition {
   if (probe.read === 'sock' || probe.read === 'rtt') return probe;
   const { entry: _e, deref: _d, withReturn: _w, noParse: _n, receiving: _r, note: _o, b, ...rest } = probe;
-  const state = probe.read === 'state' && b ? { b } : {};
-  return { ...rest, ...state, read: 'sock', a: ['struct sock *'], returns: [] };
+  const isState = probe.read === 'state';
+  // no function tells of the state that it leaves behind
+  if (isState) delete rest.insteadOf;
+  return { ...rest, ...(isState && b ? { b } : {}), read: 'sock', a: ['struct sock *'], returns: [] };
 }
 
 /** Modes that are about certain functions: others of the kernel would be reported as what they are not. */
@@ -163,9 +165,18 @@ function selectOne(
   return known.length > 0 || mode === 'monitor' ? known : kernelFunctions(kernel, word, mode);
 }
 
+/** All that was asked for was left out again. */
+export function nothingLeft(): UsageError {
+  return new UsageError('nothing is left to trace', {
+    advice: '--trace-exclude (and --trace-noclone) leave out all that would be traced',
+  });
+}
+
 /** The probes of one run, while options are applied to them. */
 class Selection {
   readonly chosen = new Map<string, ProbeDefinition>();
+  /** Chosen only because traces would mix without them. */
+  readonly companions = new Set<string>();
   readonly #table: readonly ProbeDefinition[];
   readonly #kernel: Pick<Kernel, 'btf'>;
   readonly #mode: Mode;
@@ -188,7 +199,13 @@ class Selection {
   }
 
   add(probe: ProbeDefinition): void {
+    this.companions.delete(probe.name);
     this.chosen.set(probe.name, probe);
+  }
+
+  addCompanion(probe: ProbeDefinition): void {
+    this.add(probe);
+    this.companions.add(probe.name);
   }
 
   change(name: string, change: Partial<ProbeDefinition>): void {
@@ -208,7 +225,7 @@ function addWanted(selection: Selection, choice: ProbeChoice, table: readonly Pr
     for (const probe of defaultsFor(mode, table)) selection.add(probe);
   } else {
     if (followsPackets(mode))
-      for (const probe of table) if (probe.isDefault && keepsIdentity(probe)) selection.add(probe);
+      for (const probe of table) if (probe.isDefault && keepsIdentity(probe)) selection.addCompanion(probe);
     const everything = trace.includes('all');
     if (trace.includes('default')) for (const probe of defaultsFor(mode, table)) selection.add(probe);
     for (const probe of selection.resolve(trace.filter((word) => word !== 'default')).values()) {
@@ -225,7 +242,10 @@ function applyLists(selection: Selection, choice: ProbeChoice): void {
   const stacks = selection.resolve(choice.traceStack);
   const begins = selection.resolve(choice.traceMatcher);
   const ends = selection.resolve(choice.traceFree);
-  for (const [name, probe] of [...stacks, ...begins, ...ends]) if (!selection.chosen.has(name)) selection.add(probe);
+  for (const [name, probe] of [...stacks, ...begins, ...ends]) {
+    selection.companions.delete(name);
+    if (!selection.chosen.has(name)) selection.add(probe);
+  }
   for (const name of stacks.keys()) selection.change(name, { stack: true });
   if (begins.size > 0) for (const name of selection.chosen.keys()) selection.change(name, { entry: begins.has(name) });
   for (const name of ends.keys()) selection.change(name, { end: true });
@@ -241,12 +261,14 @@ function applyLists(selection: Selection, choice: ProbeChoice): void {
   }
   if (choice.traceNoclone)
     for (const [name, probe] of selection.chosen) if (probe.read === 'derive') selection.chosen.delete(name);
+  const isLeft = ({ name, hidden }: ProbeDefinition) => !hidden && !selection.companions.has(name);
+  if (![...selection.chosen.values()].some(isLeft)) throw nothingLeft();
 }
 
 /**
  * The probes that a run wants: the mode's default set, or what `trace` names, changed by the other lists. A packet's
  * probe that was asked for is an entry: packets may be seen there for the first time. Frees that are excluded stay, hidden,
- * where packets are followed. Throws UsageError for a word that fits nothing.
+ * where packets are followed. Throws UsageError for a word that fits nothing, and where nothing is left.
  */
 export function selectProbes(choice: ProbeChoice, kernel: Pick<Kernel, 'btf'>): ProbeDefinition[] {
   const table = tableFor(choice.mode);

@@ -1,6 +1,6 @@
-import { NetlinkError, nextSequence } from './dump.js';
 import type { NetlinkChannel } from './dump.js';
-import { errorNumber, netlinkRequest, NlmType, splitMessages } from './messages.js';
+import { NetlinkError, nextSequence } from './dump.js';
+import { errorNumber, NlmType, netlinkRequest, splitMessages } from './messages.js';
 
 const NLM_F_ACK = 0x4;
 /** For requests that make something: fail where it is there already. */

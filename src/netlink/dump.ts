@@ -1,6 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import { NettraceError } from '../errors.js';
-import { errorNumber, type NetlinkMessage, netlinkRequest, NlmFlag, NlmType, splitMessages } from './messages.js';
+import { errorNumber, type NetlinkMessage, NlmFlag, NlmType, netlinkRequest, splitMessages } from './messages.js';
 
 /** A netlink socket, as far as a dump needs one. */
 export interface NetlinkChannel {

@@ -12,6 +12,7 @@ import type {
 } from '../types.js';
 import { Counts } from './counts.js';
 import { cutTrace, type DetailChoice, type EventChoice, hideDetails, isChosen } from './cut-trace.js';
+import { fitsMode, recordedWith } from './fitting.js';
 import { inTimeOrder, isAbnormal, isDrop, latencyEvent, packetEvent } from './single-events.js';
 
 /** How records are to be shown. */
@@ -36,12 +37,6 @@ function countsOnly(mode: Mode): boolean {
   return mode === 'rtt' || mode === 'latency-summary' || mode === 'func-stats';
 }
 
-/** Counts that were made when the trace was recorded, by the mode that they are made in. */
-function isCountOf(mode: Mode, record: OutputRecord): boolean {
-  if (record.type === 'functions') return mode === 'func-stats';
-  return record.type === 'histogram' && mode === (record.name === 'rtt' ? 'rtt' : 'latency-summary');
-}
-
 /**
  * Shows recorded records as a mode of live traces would have shown what they tell of, in constant memory. Filters are asked
  * as live: of a packet that is followed its first event, else each event by itself. Records that are in the
@@ -50,6 +45,8 @@ function isCountOf(mode: Mode, record: OutputRecord): boolean {
 export class ModeConverter {
   /** Records, or single events, that went into the mode's counts. */
   counted = 0;
+  /** Records of which the mode shows nothing, by what recorded them. */
+  readonly unfit = new Map<string, number>();
   readonly #choice: ModeChoice;
   readonly #counts = new Counts();
   readonly #connections = new ConnectionJudge();
@@ -96,6 +93,11 @@ export class ModeConverter {
   }
 
   #inMode(record: OutputRecord): Iterable<OutputRecord> {
+    if (!fitsMode(this.#choice.mode, record)) {
+      const by = recordedWith(record);
+      this.unfit.set(by, (this.unfit.get(by) ?? 0) + 1);
+      return [];
+    }
     switch (record.type) {
       case 'trace':
         return followsPackets(this.#choice.mode) ? this.#wholeTrace(record) : this.#eventsOf(record);
@@ -130,11 +132,10 @@ export class ModeConverter {
 
   *#eventsOf(trace: SkbTrace): Generator<PacketEvent, void, undefined> {
     const { mode } = this.#choice;
-    if (mode !== 'basic' && mode !== 'drop' && mode !== 'monitor' && mode !== 'func-stats') return;
     for (const event of inTimeOrder(trace)) {
       // where a clone joined nothing was read of the packet: it only counts
       if (event.parent !== undefined && mode !== 'func-stats') continue;
-      const packet = packetEvent(trace, event, mode === 'func-stats' ? 'basic' : mode);
+      const packet = packetEvent(trace, event, mode === 'drop' || mode === 'monitor' ? mode : 'basic');
       if (this.#isWanted(packet)) yield packet;
     }
   }
@@ -142,8 +143,7 @@ export class ModeConverter {
   *#packet(packet: PacketEvent): Generator<PacketEvent, void, undefined> {
     const { mode } = this.#choice;
     const isSingle = mode === 'basic' || mode === 'drop' || mode === 'monitor';
-    if ((mode === 'life' || mode === 'func-stats' || isSingle) && this.#isWanted(packet))
-      yield isSingle ? { ...packet, mode } : packet;
+    if (this.#isWanted(packet)) yield isSingle ? { ...packet, mode } : packet;
   }
 
   #isWanted(packet: PacketEvent): boolean {
@@ -158,31 +158,28 @@ export class ModeConverter {
     const { mode, events, matches, minSrtt, minRtt } = this.#choice;
     const { rtt } = socket;
     if (mode === 'monitor' && socket.mode !== 'monitor' && !isAbnormal(socket)) return;
-    if ((mode === 'rtt' || mode === 'rtt-detail') && !rtt) return;
-    if (!['life', 'monitor', 'sock', 'rtt', 'rtt-detail', 'func-stats'].includes(mode)) return;
     // as live: sockets that do something else have no round-trip time to ask for
     if (rtt && (rtt.us < minSrtt || rtt.minUs < minRtt)) return;
     if (isChosen(events, socket.func) && matches(socket)) yield socket;
   }
 
   *#latency(latency: LatencyEvent): Generator<LatencyEvent, void, undefined> {
-    const { mode, events, matches, minLatency } = this.#choice;
-    if (!followsPackets(mode) || latency.latencyUs < minLatency) return;
+    const { events, matches, minLatency } = this.#choice;
+    if (latency.latencyUs < minLatency) return;
     if (isChosen({ ...events, only: undefined }, latency.to) && matches(latency)) yield latency;
   }
 
   /** What was judged when the traces were recorded. */
   *#connection(record: ConnectionRecord | ConnectionOmission): Generator<OutputRecord, void, undefined> {
-    const { mode, explain, matches } = this.#choice;
-    if (mode === 'life' && !explain && matches(record)) yield record;
+    const { explain, matches } = this.#choice;
+    if (!explain && matches(record)) yield record;
   }
 
   /** Counts, which cannot be taken apart, and what was left out. */
   *#other(record: OutputRecord): Generator<OutputRecord, void, undefined> {
-    const { mode, events, matches } = this.#choice;
+    const { events, matches } = this.#choice;
     if (!matches(record)) return;
     const isCount = record.type !== 'omitted' && record.type !== 'sampled';
-    if (isCount && mode !== 'life' && !isCountOf(mode, record)) return;
     if (isCount && (events.only || events.without || events.begin || events.end)) return;
     if (!isCount && this.isCounting) return;
     if (isCount) this.#hadCounts = true;

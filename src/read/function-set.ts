@@ -23,10 +23,21 @@ export class FunctionSet {
   readonly #unknown: Unknown[] = [];
   readonly #globs: RegExp[] = [];
   #isAll = false;
+  readonly #words: ReadonlySet<string>;
 
   /** Throws UsageError for what is neither a group nor can be a function. */
   constructor(words: readonly string[]) {
+    this.#words = new Set(words);
     for (const word of words) this.#add(word);
+  }
+
+  /** Does this hold all that `other` can mean; without it, everything? */
+  holdsAll(other: FunctionSet | undefined): boolean {
+    if (this.#isAll || !other) return this.#isAll;
+    return [...other.#words].every((word) => {
+      const known = TABLE.filter((probe) => isMeant(probe, word));
+      return this.#words.has(word) || (known.length > 0 && known.every(({ name }) => this.#names.has(name)));
+    });
   }
 
   #add(word: string): void {

@@ -1,6 +1,7 @@
 import { parseAddress } from '../decode/addresses.js';
 import { parseTcpFlags } from '../decode/names.js';
 import type { Filter, Net, PortRange } from '../options.js';
+import { ETH_P_IP, ETH_P_IPV6, type ProtoTest } from '../protocols.js';
 import type { OutputRecord, Owner, Proto, TraceEvent, Tuple } from '../types.js';
 
 /** What filters ask of a packet, from whichever record it is. */
@@ -63,10 +64,13 @@ function portTest(ranges: readonly PortRange[], of: (tuple: Tuple) => readonly (
   ];
 }
 
-const IS_PROTO: Readonly<Record<string, SubjectTest>> = {
-  ip: ({ proto, tuple }) => proto !== 'arp' && tuple !== undefined && !tuple.saddr.includes(':'),
-  ipv6: ({ tuple }) => tuple?.saddr.includes(':') === true,
-};
+/** A protocol that IP carries is one with a name of its own in records, or a number beside it. */
+function protoTest({ name, l3, l4 }: ProtoTest): SubjectTest {
+  if (l4 === undefined && l3 === ETH_P_IP)
+    return ({ proto, tuple }) => proto !== 'arp' && tuple !== undefined && !tuple.saddr.includes(':');
+  if (l4 === undefined && l3 === ETH_P_IPV6) return ({ tuple }) => tuple?.saddr.includes(':') === true;
+  return ({ proto, event }) => proto === name || (l4 !== undefined && event?.ipProtocol === l4);
+}
 
 function testsOf(filter: RecordFilter): SubjectTest[] {
   const { proto, tcpFlags, pktLen, ifname, netns, pid, comm } = filter;
@@ -78,7 +82,7 @@ function testsOf(filter: RecordFilter): SubjectTest[] {
     ...portTest(filter.dport, (tuple) => [tuple.dport]),
     ...portTest(filter.port, (tuple) => [tuple.sport, tuple.dport]),
   ];
-  if (proto) tests.push(IS_PROTO[proto] ?? ((subject) => subject.proto === proto));
+  if (proto) tests.push(protoTest(proto));
   if (tcpFlags.length > 0) {
     tests.push((subject) => {
       const have = subject.tcpFlags === undefined ? null : parseTcpFlags(subject.tcpFlags);

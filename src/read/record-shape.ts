@@ -11,12 +11,17 @@ interface Schema {
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];
+  minimum?: number;
+  maximum?: number;
+  pattern?: string;
 }
 
 /** Says what is wrong with a value, beginning with where; undefined where nothing is. */
 type Check = (value: unknown) => string | undefined;
 
-const KNOWN_KEYWORDS = new Set('$ref type const enum anyOf items properties required description'.split(' '));
+const KNOWN_KEYWORDS = new Set(
+  '$ref type const enum anyOf items properties required minimum maximum pattern description'.split(' '),
+);
 const SCHEMA_FILE = new URL('../../schema/output.schema.json', import.meta.url);
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -26,11 +31,24 @@ function isObject(value: unknown): value is Record<string, unknown> {
 const IS_TYPE: Readonly<Record<string, (value: unknown) => boolean>> = {
   // 1e999 is Infinity to JSON.parse
   number: Number.isFinite,
+  integer: Number.isInteger,
   string: (value) => typeof value === 'string',
   boolean: (value) => typeof value === 'boolean',
   array: Array.isArray,
   object: isObject,
 };
+
+/** What a number or a text must be beyond its type. */
+function within({ minimum, maximum, pattern }: Schema): Check | undefined {
+  if (pattern !== undefined) {
+    const form = new RegExp(pattern, 'u');
+    return (value) => (form.test(value as string) ? undefined : ' has not the form that it must have');
+  }
+  if (minimum === undefined && maximum === undefined) return undefined;
+  const [low, high] = [minimum ?? Number.NEGATIVE_INFINITY, maximum ?? Number.POSITIVE_INFINITY];
+  const wrong = ` is not from ${low} to ${high}`;
+  return (value) => ((value as number) >= low && (value as number) <= high ? undefined : wrong);
+}
 
 /** Makes checks of a schema and its definitions, each definition once. */
 class ShapeCompiler {
@@ -81,7 +99,7 @@ class ShapeCompiler {
       return test;
     });
     const wrong = ` is no ${types.join(' or ')}`;
-    const inner = this.#inner(schema);
+    const inner = this.#inner(schema) ?? within(schema);
     return (value) => (tests.some((test) => test(value)) ? inner?.(value) : wrong);
   }
 

@@ -1,4 +1,4 @@
-import { lastAtWork, isFree } from '../explain/latency.js';
+import { isFree, lastAtWork } from '../explain/latency.js';
 import { laterDate } from '../explain/wall-clock.js';
 import type { LatencyEvent, NoteLevel, PacketEvent, SkbTrace, TraceEvent } from '../types.js';
 import type { FunctionSet } from './function-set.js';

@@ -1,5 +1,5 @@
-import { inspect } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 
 /** Of nettrace itself, with the cases that come with it. */
 const OWN = new URL('../', import.meta.url).href;

@@ -1,13 +1,14 @@
 /** What cases are written with, and what plays them. */
-export { byKernel } from './by-kernel.js';
+
 export type { ByKernel, KernelVersion, MaybeByKernel } from './by-kernel.js';
+export { byKernel } from './by-kernel.js';
 export { type AnyCase, type CaseDefinition, defineCase, type ExpectContext, type PlayContext } from './case.js';
-export type { ConnectionExpectation, ConnectionQuery } from './connection-expectation.js';
-export type { CounterExpectation, Expect, SocketExpectation, SocketQuery, ValueExpectation } from './expect.js';
 export type { Check, Finding, Observation } from './check.js';
+export type { ConnectionExpectation, ConnectionQuery } from './connection-expectation.js';
+export * from './crafted/index.js';
+export type { CounterExpectation, Expect, SocketExpectation, SocketQuery, ValueExpectation } from './expect.js';
 export type { EventPart, ExpectOptions, TraceExpectation } from './expectations.js';
 export type { ConnectOptions, Host, HostOptions } from './host.js';
-export * from './crafted/index.js';
 export type { Link, LinkEnd, LinkOptions } from './link.js';
 export { builtinCases, resolveCases } from './load-cases.js';
 export type { Bridge, Network } from './network.js';

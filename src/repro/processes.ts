@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { NettraceError } from '../errors.js';
 import { processStartTime, type RegistryFile } from './registry.js';
 import { missingTool, type ToolResult, toolEnvironment } from './tools.js';
-import { until, type UntilOptions } from './until.js';
+import { type UntilOptions, until } from './until.js';
 
 /** A command that runs in a host's namespace, in a process group of its own. */
 export class HostProcess {

@@ -2,9 +2,9 @@ import { countersText } from '../sinks/counters-text.js';
 import { printable } from '../sinks/printable.js';
 import type { TextFormatter } from '../sinks/text.js';
 import type { AnyCase } from './case.js';
+import { socketText } from './expect.js';
 import type { ParameterDefinitions } from './parameters.js';
 import type { CaseResult } from './play.js';
-import { socketText } from './expect.js';
 import type { CaseOutcome, CheckRecord, CheckStatus, HostRecord } from './result.js';
 
 const STATUS: Readonly<Record<CheckStatus, string>> = { ok: 'ok', failed: 'NOT OK', 'not-visible': 'not visible' };

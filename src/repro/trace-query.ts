@@ -1,5 +1,5 @@
-import { tcpFlagsText, parseTcpFlags } from '../decode/names.js';
 import { formatEndpoint } from '../decode/addresses.js';
+import { parseTcpFlags, tcpFlagsText } from '../decode/names.js';
 import { UsageError } from '../errors.js';
 import type { SkbTrace, TcpInfo } from '../types.js';
 import { booleanOf } from './check.js';

@@ -1,4 +1,4 @@
-import type { Finding } from '../explain/findings.js';
+import type { Finding } from '../types.js';
 import { printable } from './printable.js';
 
 const HEAD = '---------------- ANALYSIS RESULT ---------------------';
@@ -26,7 +26,7 @@ function hooksText(finding: Finding): string {
 function findingText(finding: Finding, number: number): string {
   const values = finding.values.map(({ name, value }) => `${name} is ${value}`);
   return [
-    `[${number}] ${finding.level} happens in ${printable(finding.func)}(${finding.group}):\n`,
+    `[${number}] ${finding.level.toUpperCase()} happens in ${printable(finding.func)}(${finding.group}):\n`,
     `\t${printable(finding.message)}\n`,
     section('location', one(finding.location)),
     section('drop reason', one(finding.dropReason)),

@@ -1,4 +1,5 @@
 import { formatEndpoint } from '../decode/addresses.js';
+import { ipProtocolName } from '../protocols.js';
 import type { Proto, TcpOptions, TraceEvent, Tuple } from '../types.js';
 
 const ICMP_NAMES: Readonly<Record<string, string>> = {
@@ -44,7 +45,7 @@ function optionsText(options: TcpOptions): string {
   if (options.mss !== undefined) text += `, mss:${options.mss}`;
   if (options.windowScale !== undefined) text += `, wscale:${options.windowScale}`;
   if (options.sackPermitted) text += ', sackOK';
-  if (options.tsval !== undefined) text += `, ts:${options.tsval}, ecr:${options.tsecr}`;
+  if (options.tsval !== undefined) text += `, ts:${options.tsval}, ecr:${options.tsecr ?? '?'}`;
   if (options.sack) text += `, sack:${options.sack.map((b) => `${b.left}-${b.right}`).join('/')}`;
   if (options.malformed) text += ', options malformed';
   return text;
@@ -64,8 +65,10 @@ export function packetText(whole: { proto: Proto; tuple?: Tuple }, event: TraceE
   } else if (event.icmp) {
     const { icmp } = event;
     text += ` ${ICMP_NAMES[`${proto}:${icmp.type}`] ?? `type: ${icmp.type}`}`;
-    if (icmp.id !== undefined) text += `, seq: ${icmp.seq}, id: ${icmp.id}`;
+    if (icmp.id !== undefined) text += `, seq: ${icmp.seq ?? '?'}, id: ${icmp.id}`;
     else text += `, code: ${icmp.code}`;
+  } else if (event.ipProtocol !== undefined) {
+    text += ` ${ipProtocolName(event.ipProtocol) ?? `protocol: ${event.ipProtocol}`}`;
   } else if (event.arpOp !== undefined) {
     text += event.arpOp === 1 ? ' request' : event.arpOp === 2 ? ' reply' : ` operation ${event.arpOp}`;
   }

@@ -83,11 +83,11 @@ function ownerText(owner: Owner | undefined): string {
 function socketText(socket: SocketDetails): string {
   let text = socket.state;
   if (socket.caState !== undefined) {
-    text += ` ${socket.caState} out:(p${socket.packetsOut} r${socket.retransOut}) unack:${socket.unacked}`;
+    text += ` ${socket.caState} out:(p${socket.packetsOut ?? '?'} r${socket.retransOut ?? '?'}) unack:${socket.unacked ?? '?'}`;
   }
-  if (socket.wmem !== undefined) text += ` mem:(w${socket.wmem} r${socket.rmem})`;
+  if (socket.wmem !== undefined) text += ` mem:(w${socket.wmem} r${socket.rmem ?? '?'})`;
   if (socket.timer) text += ` timer:(${socket.timer.kind}, ${socket.timer.left.toFixed(3)}s)`;
-  if (socket.acceptLimit !== undefined) text += ` accept:(${socket.acceptQueue} of ${socket.acceptLimit})`;
+  if (socket.acceptLimit !== undefined) text += ` accept:(${socket.acceptQueue ?? '?'} of ${socket.acceptLimit})`;
   return text;
 }
 

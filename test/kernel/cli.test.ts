@@ -6,7 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { SkbTrace } from '../../dist/index.js';
 import type { Agent } from '../support/kernel-agent.js';
-import { Cli, CLI_PROGRAM } from '../support/kernel-cli.js';
+import { CLI_PROGRAM, Cli } from '../support/kernel-cli.js';
 import { Topology, until } from '../support/kernel-topology.js';
 
 const NOBODY = 65534;

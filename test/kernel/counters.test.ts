@@ -13,8 +13,8 @@ import {
   trace,
 } from '../../dist/index.js';
 import type { AgentSocket, Segment } from '../support/kernel-agent.js';
-import { showTrace } from '../support/kernel-match.js';
 import { Cli } from '../support/kernel-cli.js';
+import { showTrace } from '../support/kernel-match.js';
 import { both, onlyOnRealMachines, parseRecord, watch } from '../support/kernel-modes.js';
 import { KERNEL } from '../support/kernel-recording.js';
 import { until } from '../support/kernel-topology.js';

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../support/kernel-topology.js';
 import {
   both,
   connect,
@@ -7,12 +6,13 @@ import {
   expectOnly,
   expectOnlyRecords,
   knock,
-  onlyOnRealMachines,
   type Output,
+  onlyOnRealMachines,
   ping,
   watch,
 } from '../support/kernel-modes.js';
 import { kernelFrom } from '../support/kernel-recording.js';
+import { until } from '../support/kernel-topology.js';
 import { buildStage, must, type Stage } from './scenarios/scenario.js';
 
 const CLOSED = 8101;

@@ -8,8 +8,8 @@ import {
   expectOnly,
   expectOnlyRecords,
   knock,
-  onlyOnRealMachines,
   type Output,
+  onlyOnRealMachines,
   ping,
   watch,
 } from '../support/kernel-modes.js';
@@ -118,10 +118,24 @@ describe('nettrace --diag', () => {
     expect(text.stdout).not.toContain(`:${PORT} `);
     expect(text.stdout).not.toContain('analysis finished!');
     for (const block of text.blocks) expect(block).toMatch(/\[1\] (ERROR|WARNING) happens in /);
+    for (const { findings } of json.of('trace')) expect(findings?.length).toBeGreaterThan(0);
     for (const { events } of json.of('trace'))
       expect(events.flatMap(({ notes }) => notes.map(({ level }) => level))).toEqual(
         expect.arrayContaining([expect.stringMatching(/^(error|warning)$/)]),
       );
+  });
+
+  it('--diag-quiet -c counts what it shows, not the packets that it hides', async (ctx) => {
+    onlyOnRealMachines(ctx);
+    const words = ['--diag', '--diag-quiet', '--diag-keep', '--addr', nets, '-p', 'tcp', '-c', '1'];
+    const { text } = await watch({ text: words }, async (clis) => {
+      await converse(stage, PORT);
+      await sendIntoRule();
+      await clis.text.ended;
+    });
+    expect(text.code).toBe(0);
+    expect(text.blocks).toHaveLength(1);
+    expect(text.blocks[0]).toContain(`:${FILTERED} `);
   });
 
   it('--hooks names the functions at the netfilter hook, and the one to blame', async (ctx) => {

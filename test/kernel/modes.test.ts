@@ -66,7 +66,7 @@ function runs(nets: string): Record<string, string[]> {
       '--json',
       ...port,
       '-t',
-      'inet_listen,tcp_connect,tcp_rcv_state_process,tcp_close,__tcp_transmit_skb',
+      'inet_listen,tcp_connect,tcp_rcv_state_process,inet_sock_set_state,tcp_close,__tcp_transmit_skb',
     ],
     rtt: ['--rtt-detail', '--filter-srtt', String(MIN_SRTT_MS), ...port],
     latency: [
@@ -218,6 +218,9 @@ describe('all modes at once', () => {
     const states = new Set(events.map(({ socket }) => socket.state));
     for (const state of ['LISTEN', 'SYN_SENT', 'SYN_RECV', 'ESTABLISHED', 'FIN_WAIT1', 'LAST_ACK'])
       expect(states).toContain(state);
+    const changes = events.flatMap(({ notes }) => notes.map(({ text }) => text));
+    for (const change of ['CLOSE -> SYN_SENT', 'SYN_RECV -> ESTABLISHED', 'LAST_ACK -> CLOSE'])
+      expect(changes).toContain(`TCP socket state has changed: ${change}`);
     const timers = events.flatMap(({ socket }) => (socket.timer ? [socket.timer] : []));
     expect(timers.length).toBeGreaterThan(0);
     for (const { kind, left } of timers) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SkbTrace } from '../../src/types.js';
-import { type Recording, record } from '../support/kernel-recording.js';
 import { showTrace } from '../support/kernel-match.js';
+import { type Recording, record } from '../support/kernel-recording.js';
 import { Topology, until } from '../support/kernel-topology.js';
 
 const EMULATED = process.env.NETTRACE_VM !== undefined;

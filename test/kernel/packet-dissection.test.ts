@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { build, pcapFile, parse, summarize } from '../../src/repro/packet/index.js';
+import { build, parse, pcapFile, summarize } from '../../src/repro/packet/index.js';
 import { type CapturedPacket, PacketSocket } from '../../src/repro/packet-socket.js';
 import { openListener, openUdp, type SocketPlace, startConnection } from '../../src/repro/sockets.js';
 import { useFolder } from '../support/folder.js';
-import { withTopology, until, type Topology } from '../support/kernel-topology.js';
+import { type Topology, until, withTopology } from '../support/kernel-topology.js';
 import { dissectFile, missingTshark } from '../support/tshark.js';
 import { checksumsShown, disagreements } from '../support/tshark-compare.js';
 

@@ -24,8 +24,8 @@ import {
   type TcpOptionDraft,
   tcp,
   udp,
-  vlan,
   VXLAN_PORT,
+  vlan,
   vxlan,
 } from '../../src/repro/packet/index.js';
 import type { NdpOption } from '../../src/repro/packet/ndp.js';

@@ -1,5 +1,5 @@
-import { type AnyIpOption, build, type IpOption, type Layer, type Tcp } from '../../src/repro/packet/index.js';
 import { parseTcpFlags } from '../../src/decode/names.js';
+import { type AnyIpOption, build, type IpOption, type Layer, type Tcp } from '../../src/repro/packet/index.js';
 import type { NdpOption } from '../../src/repro/packet/ndp.js';
 
 /** Numbers, booleans, addresses as text, bytes; lists of such where a field is there several times. */

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { PROBES } from '../../src/generated/probes.js';
 import type { Check } from '../../src/load/preflight.js';
+import { FILTER_PROTOS } from '../../src/protocols.js';
 import { jsonLine } from '../../src/sinks/json.js';
 import { nettrace, ROOT, run } from '../support/command.js';
 import { useFolder } from '../support/folder.js';
@@ -32,10 +33,7 @@ describe('wrong use', () => {
     ],
     [['--ifname', 'nettrace-none'], "there is no interface 'nettrace-none' in this network namespace"],
     [['--netns', 'no-such-netns'], "there is no network namespace 'no-such-netns' (/run/netns/no-such-netns: ENOENT)"],
-    [
-      ['-p', 'sctp'],
-      "option '-p, --proto <proto>' argument 'sctp' is invalid. Allowed choices are tcp, udp, icmp, icmpv6, arp, ip, ipv6.",
-    ],
+    [['-p', 'rarp'], `protocol must be one of ${FILTER_PROTOS.join(', ')}, or a number from 1 to 255, not 'rarp'`],
     [
       ['--backend', 'x'],
       "option '--backend <name>' argument 'x' is invalid. Allowed choices are kprobe-multi, kprobe, fentry, tracepoint.",

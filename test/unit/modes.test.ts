@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.js';
-import { checkMode, followsPackets, MODES, type Mode, watchesSockets } from '../../src/modes.js';
+import { checkMode, checkSocketProto, followsPackets, MODES, type Mode, watchesSockets } from '../../src/modes.js';
 import type { TraceOptions } from '../../src/options.js';
 
 /** An option with a value that asks for something; where it means something, and where it does not, with the reason. */
@@ -49,6 +49,7 @@ const ROWS: [options: TraceOptions, accepted: Mode, refused: Mode, message: stri
     'func-stats',
     '--trace-stack makes no sense with --func-stats: it shows no single events',
   ],
+  [{ bufferBytes: 4096 }, 'sock', 'func-stats', '--buffer makes no sense with --func-stats: it counts in the kernel'],
   [{ rateLimit: 5 }, 'latency', 'rtt', '--rate-limit makes no sense with --rtt: it shows no single events'],
   [
     { ret: true },
@@ -95,13 +96,31 @@ describe('an option', () => {
 describe('a protocol', () => {
   it('without ports has no sockets that could be watched', () => {
     for (const mode of ['sock', 'rtt', 'rtt-detail'] as const) {
-      for (const proto of ['tcp', 'udp', 'ip', 'ipv6'] as const) checkMode(mode, { proto });
+      for (const proto of ['tcp', 'ip', 'ipv6'] as const) checkMode(mode, { proto });
       for (const proto of ['icmp', 'icmpv6', 'arp'] as const)
         expect(() => checkMode(mode, { proto })).toThrow(
           `--proto ${proto} makes no sense with --${mode}: it sees TCP and UDP sockets`,
         );
     }
     for (const mode of MODES) if (!watchesSockets(mode)) checkMode(mode, { proto: 'arp' });
+  });
+
+  it('that measures no round-trip times is refused where they are asked for', () => {
+    for (const mode of ['rtt', 'rtt-detail'] as const)
+      expect(() => checkMode(mode, { proto: 'udp' })).toThrow(
+        `--proto udp makes no sense with --${mode}: UDP measures no round-trip times`,
+      );
+    checkMode('sock', { proto: 'udp' });
+  });
+
+  it('none of whose sockets the functions of --sock see is refused, until functions are named', () => {
+    expect(() => checkSocketProto('sock', { proto: 'udp' })).toThrow(
+      "--proto udp makes no sense with --sock alone: its default functions are TCP's",
+    );
+    expect(() => checkSocketProto('sock', { proto: 'udp', trace: ['default'] })).toThrow(UsageError);
+    for (const options of [{ proto: 'udp', trace: ['udp'] }, { proto: 'tcp' }, {}] as const)
+      expect(() => checkSocketProto('sock', options)).not.toThrow();
+    expect(() => checkSocketProto('life', { proto: 'udp' })).not.toThrow();
   });
 });
 

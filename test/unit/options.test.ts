@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.js';
 import { BACKENDS } from '../../src/load/backends.js';
-import { FILTER_PROTOS, LIMITS, parseFilter, type TraceOptions } from '../../src/options.js';
+import { LIMITS, parseFilter, type TraceOptions } from '../../src/options.js';
+import { FILTER_PROTOS } from '../../src/protocols.js';
 
 function refusal(options: TraceOptions): string {
   try {
@@ -131,13 +132,27 @@ describe.each([
 
 describe('the option proto', () => {
   it.each(FILTER_PROTOS)('takes %s', (proto) => {
-    expect(parseFilter({ proto }).proto).toBe(proto);
+    expect(parseFilter({ proto }).proto).toMatchObject({ name: proto });
   });
 
-  it.each(['sctp', 'TCP', '', '6'])('does not take %j', (proto) => {
+  it.each([
+    [6, { name: 'tcp', l4: 6 }],
+    [1, { name: 'icmp', l3: 0x0800, l4: 1 }],
+    [132, { name: 'sctp', l4: 132 }],
+    [253, { name: 'IP protocol 253', l4: 253 }],
+  ])('takes the number %i, by its name where it has one', (proto, expected) => {
+    expect(parseFilter({ proto }).proto).toEqual(expected);
+  });
+
+  it.each(['rarp', 'TCP', '', '6', 0, 256, 1.5, -1])('does not take %j', (proto) => {
     expect(refusal(untyped({ proto }))).toBe(
-      `protocol must be one of tcp, udp, icmp, icmpv6, arp, ip, ipv6, not '${proto}'`,
+      `protocol must be one of ${FILTER_PROTOS.join(', ')}, or a number from 1 to 255, not '${proto}'`,
     );
+  });
+
+  it.each(['sctp', 'gre', 'arp', 'icmp'] as const)('%s goes with no ports and no TCP flags', (proto) => {
+    expect(refusal({ proto, port: [80] })).toBe(`${proto} has no ports: a port filter would match nothing`);
+    expect(refusal({ proto, tcpFlags: ['S'] })).toBe(`${proto} has no TCP flags: the filter would match nothing`);
   });
 });
 

@@ -1,6 +1,6 @@
+import type { Note, Outcome, Proto, SkbTrace, TraceEvent } from '../../types.js';
 import { isPacketCause } from '../causes/index.js';
 import type { ReadValues } from '../read-values.js';
-import type { Note, Outcome, Proto, SkbTrace, TraceEvent } from '../../types.js';
 
 /** What a verdict takes for granted about the kernel and this run. */
 export interface KernelFacts {

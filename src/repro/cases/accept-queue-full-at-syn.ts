@@ -1,6 +1,6 @@
 import { defineCase } from '../case.js';
-import { fillAcceptQueue } from '../shared/listen-queues.js';
 import { clientAndServer } from '../shared/client-and-server.js';
+import { fillAcceptQueue } from '../shared/listen-queues.js';
 
 export default defineCase({
   name: 'accept-queue-full-at-syn',

@@ -2,8 +2,8 @@ import { byKernel } from '../by-kernel.js';
 import { defineCase } from '../case.js';
 import { craftHost } from '../crafted/index.js';
 import { ipv4, payload, tcp, udp } from '../packet/index.js';
-import { UDP_PLACE } from '../shared/drop-places.js';
 import { craftedClientAndServer } from '../shared/client-and-server.js';
+import { UDP_PLACE } from '../shared/drop-places.js';
 
 const reason = (name: string) => byKernel({ '<5.17': undefined, else: name });
 

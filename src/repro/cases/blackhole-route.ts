@@ -1,7 +1,7 @@
 import { defineCase } from '../case.js';
 import { NO_REASON } from '../shared/drop-places.js';
-import { failureOf } from '../sockets.js';
 import { FAR, NEAR, networkWithRoute } from '../shared/refusing-route.js';
+import { failureOf } from '../sockets.js';
 
 export default defineCase({
   name: 'blackhole-route',

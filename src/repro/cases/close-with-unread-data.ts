@@ -1,6 +1,6 @@
 import { defineCase } from '../case.js';
-import { failureOf } from '../sockets.js';
 import { clientAndServer, connectClient } from '../shared/client-and-server.js';
+import { failureOf } from '../sockets.js';
 
 const PORT = 8000;
 

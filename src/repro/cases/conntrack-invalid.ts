@@ -1,6 +1,6 @@
 import { defineCase } from '../case.js';
-import { NETFILTER_DROP, NFT_DROP_PLACE } from '../shared/drop-places.js';
 import { clientAndServer } from '../shared/client-and-server.js';
+import { NETFILTER_DROP, NFT_DROP_PLACE } from '../shared/drop-places.js';
 
 export default defineCase({
   name: 'conntrack-invalid',

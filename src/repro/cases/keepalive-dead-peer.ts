@@ -1,7 +1,7 @@
 import { byKernel } from '../by-kernel.js';
 import { defineCase } from '../case.js';
-import { failureOf } from '../sockets.js';
 import { clientAndServer } from '../shared/client-and-server.js';
+import { failureOf } from '../sockets.js';
 
 const PORT = 8000;
 

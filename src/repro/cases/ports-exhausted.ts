@@ -1,7 +1,7 @@
 import { BpfError } from '#bpf-loader';
 import { defineCase } from '../case.js';
-import { encodeAddress } from '../socket-address.js';
 import { CONNECTED_SILENTLY } from '../shared/tcp-repair.js';
+import { encodeAddress } from '../socket-address.js';
 
 const PORT = 8000;
 const OTHER_PORT = 8001;

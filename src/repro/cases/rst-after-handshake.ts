@@ -1,7 +1,7 @@
 import { defineCase } from '../case.js';
 import { craftHost } from '../crafted/index.js';
-import { CLIENT_PORT, ISN, PARAMETERS, SYN_TSVAL } from '../shared/early-reset.js';
 import { craftedClientAndServer } from '../shared/client-and-server.js';
+import { CLIENT_PORT, ISN, PARAMETERS, SYN_TSVAL } from '../shared/early-reset.js';
 
 export default defineCase({
   name: 'rst-after-handshake',

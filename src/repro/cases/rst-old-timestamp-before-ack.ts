@@ -1,6 +1,6 @@
 import { defineCase } from '../case.js';
-import { expectStrayConnection, PARAMETERS, playEarlyReset, SYN_TSVAL } from '../shared/early-reset.js';
 import { craftedClientAndServer } from '../shared/client-and-server.js';
+import { expectStrayConnection, PARAMETERS, playEarlyReset, SYN_TSVAL } from '../shared/early-reset.js';
 
 export default defineCase({
   name: 'rst-old-timestamp-before-ack',

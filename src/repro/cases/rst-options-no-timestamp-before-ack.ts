@@ -1,6 +1,6 @@
 import { defineCase } from '../case.js';
-import { expectResetWorked, PARAMETERS, playEarlyReset } from '../shared/early-reset.js';
 import { craftedClientAndServer } from '../shared/client-and-server.js';
+import { expectResetWorked, PARAMETERS, playEarlyReset } from '../shared/early-reset.js';
 
 export default defineCase({
   name: 'rst-options-no-timestamp-before-ack',

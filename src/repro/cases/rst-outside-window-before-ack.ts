@@ -1,7 +1,7 @@
 import { byKernel } from '../by-kernel.js';
 import { defineCase } from '../case.js';
-import { CLIENT_PORT, PARAMETERS, playEarlyReset, SYN_TSVAL } from '../shared/early-reset.js';
 import { craftedClientAndServer } from '../shared/client-and-server.js';
+import { CLIENT_PORT, PARAMETERS, playEarlyReset, SYN_TSVAL } from '../shared/early-reset.js';
 
 const FAR = 1_000_000;
 

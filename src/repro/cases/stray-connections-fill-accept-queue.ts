@@ -1,7 +1,7 @@
 import { defineCase } from '../case.js';
 import { craftHost } from '../crafted/index.js';
-import { SYN_TSVAL } from '../shared/early-reset.js';
 import { craftedClientAndServer } from '../shared/client-and-server.js';
+import { SYN_TSVAL } from '../shared/early-reset.js';
 
 const FIRST_PORT = 41_000;
 const LAST_CLIENT = 60_000;

@@ -1,9 +1,9 @@
 import { byKernel } from '../by-kernel.js';
 import { defineCase } from '../case.js';
 import type { Host } from '../host.js';
+import { clientAndServer } from '../shared/client-and-server.js';
 import { encodeAddress } from '../socket-address.js';
 import type { SocketOptions } from '../socket-options.js';
-import { clientAndServer } from '../shared/client-and-server.js';
 
 const SOL_TCP = 6;
 const TCP_MD5SIG = 14;

@@ -1,7 +1,7 @@
 import { defineCase } from '../case.js';
+import { clientAndServer } from '../shared/client-and-server.js';
 import { reasonSince } from '../shared/drop-places.js';
 import type { SocketError } from '../sockets.js';
-import { clientAndServer } from '../shared/client-and-server.js';
 
 export default defineCase({
   name: 'tcp-no-listener',

@@ -1,8 +1,8 @@
 import { byKernel } from '../by-kernel.js';
 import { defineCase } from '../case.js';
+import { clientAndServer } from '../shared/client-and-server.js';
 import { advanceTimestamps, timestampClock } from '../shared/tcp-repair.js';
 import { closeServerFirst, connectWithSequence, FIRST_SEQ, NEWER, OLDER } from '../shared/time-wait.js';
-import { clientAndServer } from '../shared/client-and-server.js';
 
 const PORT = 8000;
 const AHEAD_MS = 100_000;

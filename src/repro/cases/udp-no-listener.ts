@@ -1,7 +1,7 @@
 import { defineCase } from '../case.js';
+import { clientAndServer } from '../shared/client-and-server.js';
 import { reasonSince, UDP_PLACE } from '../shared/drop-places.js';
 import type { SocketError } from '../sockets.js';
-import { clientAndServer } from '../shared/client-and-server.js';
 
 const UNREACHABLE = 3;
 

@@ -1,8 +1,8 @@
 import { encodeArp } from './arp.js';
+import { checkLayers } from './check-layers.js';
 import type { Endpoints } from './checksum.js';
 import type { EncodeContext } from './codec.js';
 import { encodeEthernet, encodeVlan } from './ethernet.js';
-import { checkLayers } from './check-layers.js';
 import { bytesOf, ipv4Bytes, ipv6Bytes } from './fields.js';
 import { encodeGre } from './gre.js';
 import { encodeIcmp } from './icmp.js';

@@ -1,9 +1,9 @@
 import { build } from './build.js';
 import { checkLayers } from './check-layers.js';
 import { concat, unsigned } from './fields.js';
+import type { AnyIpOption } from './ip-options.js';
 import type { Ipv4Draft } from './ipv4.js';
 import type { Ipv6Draft } from './ipv6.js';
-import type { AnyIpOption } from './ip-options.js';
 import type { AnyLayer } from './layers.js';
 import { protocolOf } from './protocols.js';
 

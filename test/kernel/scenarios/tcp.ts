@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Step } from '../../support/kernel-match.js';
 import type { Agent } from '../../support/kernel-agent.js';
+import type { Step } from '../../support/kernel-match.js';
 import { kernelFrom, type Way } from '../../support/kernel-recording.js';
 import type { Scenario } from './scenario.js';
 

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { hasProgram } from '../../support/shells.js';
 import { useFolder } from '../../support/folder.js';
+import { hasProgram } from '../../support/shells.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const missing = [

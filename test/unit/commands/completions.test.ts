@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { buildProgram, type Handlers } from '../../../src/commands/program.js';
 import { PROBES } from '../../../src/generated/probes.js';
 import { tracksOwner } from '../../../src/load/probe-definition.js';
+import { FILTER_PROTOS } from '../../../src/protocols.js';
 import { ROOT, run } from '../../support/command.js';
 import { useFolder } from '../../support/folder.js';
 import { hasProgram } from '../../support/shells.js';
@@ -47,7 +48,7 @@ async function fish(line: string): Promise<string[]> {
     .map((offer) => offer.split('\t')[0]!);
 }
 
-const PROTOS = ['tcp', 'udp', 'icmp', 'icmpv6', 'arp', 'ip', 'ipv6'];
+const PROTOS = [...FILTER_PROTOS];
 const TRACEABLE = ['all', ...PROBES.filter((p) => !tracksOwner(p)).flatMap((p) => [p.name, p.stage, ...p.groups])];
 const beginningWith = (start: string, words: readonly string[]) => [
   ...new Set(words.filter((word) => word.startsWith(start))),

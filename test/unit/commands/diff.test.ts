@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { jsonLine } from '../../../src/sinks/json.js';
 import type { TraceDiff } from '../../../src/diff-types.js';
+import { jsonLine } from '../../../src/sinks/json.js';
 import { nettrace } from '../../support/command.js';
 import { useFolder } from '../../support/folder.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { roff } from '../../../scripts/generate/man.mjs';
 import { EXAMPLES } from '../../../src/commands/help.js';
 import { buildProgram, type Handlers } from '../../../src/commands/program.js';
-import { roff } from '../../../scripts/generate/man.mjs';
 import { ROOT, run } from '../../support/command.js';
 import { hasProgram } from '../../support/shells.js';
 

@@ -1,4 +1,5 @@
 import type { TraceOptions } from '../../../src/options.js';
+import { FILTER_PROTOS } from '../../../src/protocols.js';
 
 /** How one option is tried. */
 export interface OptionCase {
@@ -73,8 +74,8 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     [['-P', '80', '-p', 'icmp'], 'icmp has no ports: a port filter would match nothing'],
   ),
   '--proto': passed(['-p', 'udp', '--proto', 'tcp'], { proto: 'tcp' }, [
-    ['-p', 'sctp'],
-    "option '-p, --proto <proto>' argument 'sctp' is invalid. Allowed choices are tcp, udp, icmp, icmpv6, arp, ip, ipv6.",
+    ['-p', 'rarp'],
+    `protocol must be one of ${FILTER_PROTOS.join(', ')}, or a number from 1 to 255, not 'rarp'`,
   ]),
   '--tcp-flags': passed(
     ['--tcp-flags', 'SA,R'],
@@ -214,10 +215,12 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     ['--diag-keep'],
     '--diag-keep makes no sense without --diag',
   ]),
-  '--diag-quiet': own(['--diag', '--diag-quiet'], { diag: true, diagQuiet: true }, [
-    ['--diag-quiet'],
-    '--diag-quiet makes no sense without --diag',
-  ]),
+  '--diag-quiet': {
+    words: ['--diag', '--diag-quiet'],
+    options: { diag: true, diagQuiet: true },
+    trace: { abnormalOnly: true },
+    refused: [[['--diag-quiet'], '--diag-quiet makes no sense without --diag']],
+  },
   '--explain': {
     words: ['--explain'],
     options: { explain: true },
@@ -238,7 +241,7 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     [['-o', 't', '--rotate', 'big'], "rotation takes SIZE[,COUNT] with a size of at least 4K, not 'big'"],
     [['-o', 't', '--rotate', '1M,0'], "rotation keeps 1 to 999 files, not '0'"],
   ),
-  '--date': own(['--date'], { date: true }),
+  '--date': own(['--date'], { date: true }, [['--json', '--date'], '--date makes no sense with --json: it has all']),
   '--detail': { words: ['--detail'], options: { detail: true }, trace: { detail: true } },
   '--ret': passed(['--ret'], { ret: true }),
   '--tiny-show': own(['--tiny-show'], { tinyShow: true }, [
@@ -365,6 +368,8 @@ export const COMBINATIONS: readonly [words: string, message: string][] = [
   ['--rotate 1M', '--rotate needs a file to rotate'],
   ['show - --diag-quiet', '--diag-quiet makes no sense without --diag'],
   ['show - --json --tiny-show', '--tiny-show makes no sense with --json: it has all'],
+  ['show - --json --ret', '--ret makes no sense with --json: it has all'],
+  ['show - --rtt --date', '--date makes no sense with --rtt: it shows no single events'],
   ['show - -F', '--follow takes one file by its name'],
   ['show - -', 'standard input can be read only once'],
   ['show - --rotate 1M', '--rotate needs a file to rotate'],

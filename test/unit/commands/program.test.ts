@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { describe, expect, it, vi } from 'vitest';
 import { buildProgram, type Handlers } from '../../../src/commands/program.js';
-import { toTraceOptions, type TraceCommandOptions } from '../../../src/commands/trace.js';
+import { type TraceCommandOptions, toTraceOptions } from '../../../src/commands/trace.js';
 import { nettrace } from '../../support/command.js';
 import { CASES, COMBINATIONS, COMMAND_CASES, type OptionCase } from './program-cases.js';
 

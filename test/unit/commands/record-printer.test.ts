@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { RecordPrinter } from '../../../src/commands/record-printer.js';
-import type { Histogram, NoteLevel, SkbTrace } from '../../../src/types.js';
+import { findings } from '../../../src/explain/findings.js';
+import type { Histogram, NoteLevel, OutputRecord, SkbTrace } from '../../../src/types.js';
 import { ROOT } from '../../support/command.js';
 import { RECORDS } from '../../support/output-records.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
@@ -63,8 +64,18 @@ describe('--diag', () => {
   it('with --json ends as well, and leaves out the same', () => {
     const printer = new RecordPrinter({ diag: true, diagQuiet: true, json: true });
     expect(printer.text(packetWith('info'))).toBeUndefined();
-    expect(JSON.parse(printer.text(packetWith('error'))!)).toEqual(packetWith('error'));
+    expect(JSON.parse(printer.text(packetWith('error'))!)).toMatchObject(packetWith('error'));
     expect(printer.finished).toBe(true);
+  });
+
+  it('with --json has the findings of the text in their order, and only then', () => {
+    const record = packetWith('warning', 'info', 'error');
+    const written = JSON.parse(new RecordPrinter({ diag: true, json: true }).text(record)!);
+    expect(written.findings).toEqual(findings(record));
+    expect(written.findings.map(({ level }: { level: string }) => level)).toEqual(['warning', 'error']);
+    expect(JSON.parse(new RecordPrinter({ json: true }).text(record)!)).not.toHaveProperty('findings');
+    const good = JSON.parse(new RecordPrinter({ diag: true, json: true }).text(packetWith('info'))!);
+    expect(good.findings).toEqual([]);
   });
 });
 
@@ -76,6 +87,20 @@ describe('--json', () => {
 });
 
 describe('records from files', () => {
+  it('that lack one of two numbers show that it is not known', () => {
+    const tcp = { seq: 1, ack: 2, flags: 'A', win: 3, payload: 0, tsval: 5 };
+    const lacking = [
+      skbTrace({ events: [traceEvent({ tcp }), traceEvent({ icmp: { type: 8, code: 0, id: 1 }, proto: 'icmp' })] }),
+      {
+        ...RECORDS.find((record) => record.type === 'socket')!,
+        socket: { state: 'LISTEN', caState: 'CA_Open', wmem: 0, acceptLimit: 5 },
+      } as OutputRecord,
+    ];
+    const text = lacking.map((record) => new RecordPrinter({ detail: true }, true).text(record)).join('');
+    expect(text).not.toMatch(/undefined|NaN/);
+    expect(text).toContain('ts:5, ecr:?');
+  });
+
   it('have every text in them made visible before it is printed', () => {
     const record = packetWith('info');
     record.events[0]!.func = 'ip\x1b[2Jrcv';

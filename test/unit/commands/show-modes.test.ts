@@ -141,6 +141,27 @@ describe('nettrace show in the modes of live traces', () => {
   });
 });
 
+describe('records of another mode', () => {
+  it('are named where nothing of them can be shown', async () => {
+    writeFileSync(
+      path,
+      RECORDS.filter(({ type }) => type === 'packet' || type === 'socket')
+        .map(jsonLine)
+        .join(''),
+    );
+    const { code, stdout, stderr } = await nettrace('show', path, '--latency');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(
+      /^nettrace: nothing to show in this mode of what was read: 1 of --drop, 1 of --rtt-detail\n0 packets/,
+    );
+  });
+
+  it('are not blamed for what a filter leaves out', async () => {
+    const { stderr } = await nettrace('show', path, '--latency', '-P', '1');
+    expect(stderr).not.toContain('in this mode');
+  });
+});
+
 describe('nettrace show with the filters of live traces', () => {
   it.each([
     [['--filter', 'tcp port 80'], ['80']],
@@ -179,6 +200,9 @@ describe('nettrace show with the filters of live traces', () => {
     [['--filter', 'vlan'], 'filter expression: whether packets match depends on VLAN tags, which traces do not record'],
     [['--filter-meta', 'cb == 3'], "metadata filter, column 1: 'cb' is not recorded in traces;"],
     [['-t', 'no_such'], "unknown function or group 'no_such': nothing that was read has it"],
+    [['--trace-exclude', 'all'], 'nothing is left to trace'],
+    [['-t', 'ip_rcv,nf', '--trace-exclude', 'netfilter,ip-in'], 'nothing is left to trace'],
+    [['-t', 'no_such,ip_*', '--trace-exclude', 'ip_*,no_such'], 'nothing is left to trace'],
     [['--min-latency', 'x'], "--min-latency must be a number, not 'x'"],
   ])('%j is told in one message', async (words, message) => {
     const { code, stdout, stderr } = await nettrace('show', path, ...words);

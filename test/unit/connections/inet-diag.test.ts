@@ -4,8 +4,8 @@ import { diagRequest, parseDiagMessage, stateBits } from '../../../src/connectio
 import { fillSynQueues } from '../../../src/connections/list.js';
 import { plainAddress } from '../../../src/decode/addresses.js';
 import { NettraceError } from '../../../src/errors.js';
-import type { InetSocket } from '../../../src/types.js';
 import { attribute } from '../../../src/netlink/change.js';
+import type { InetSocket } from '../../../src/types.js';
 
 /** struct inet_diag_msg: an established connection of 10.0.0.1:8000 with 10.0.0.2:41000. */
 function diagMessage(change: (bytes: Buffer) => void = () => {}, ...attributes: Buffer[]): Buffer {

@@ -18,7 +18,7 @@ describe('findings', () => {
     const found = findings(skbTrace({ events: [kfree({ location: 'tcp_v4_rcv+0x9a', reason: 'NO_SOCKET' })] }));
     expect(found).toMatchObject([
       {
-        level: 'ERROR',
+        level: 'error',
         func: 'kfree_skb',
         group: 'life',
         message: 'packet is dropped by kernel',
@@ -34,7 +34,7 @@ describe('findings', () => {
       skbTrace({ events: [kfree({ location: 'a+0x1' }), kfree({ location: 'b+0x1', noLoss: 'it did its work' })] }),
     );
     expect(first).toEqual({
-      level: 'ERROR',
+      level: 'error',
       func: 'kfree_skb',
       group: 'life',
       message: 'packet is dropped by kernel',
@@ -47,7 +47,7 @@ describe('findings', () => {
 
   it('have the level of the reason: useless copies are no errors', () => {
     const events = [kfree({ location: 'a+0x1', reason: 'TCP_OFOMERGE' })];
-    expect(findings(skbTrace({ events })).map((f) => f.level)).toEqual(['WARNING']);
+    expect(findings(skbTrace({ events })).map((f) => f.level)).toEqual(['warning']);
   });
 
   it('are one for a reset, with state and reason', () => {
@@ -61,7 +61,7 @@ describe('findings', () => {
     const events = [reset({}), reset({ state: 'ESTABLISHED', resetReason: 'TCP_ABORT_ON_DATA' })];
     expect(findings(skbTrace({ events }))).toEqual([
       {
-        level: 'ERROR',
+        level: 'error',
         func: 'tcp_v4_send_reset',
         group: 'tcp-out',
         message: 'connection reset',
@@ -77,7 +77,7 @@ describe('findings', () => {
     const socket: SocketInfo = { state: 'SYN_RECV', newState: 'ESTABLISHED' };
     const events = [traceEvent({ socket, notes: [...socketNotes(socket, false), note('warning', 'strange')] })];
     const [finding] = findings(skbTrace({ events }));
-    expect(finding).toMatchObject({ level: 'WARNING', message: 'strange' });
+    expect(finding).toMatchObject({ level: 'warning', message: 'strange' });
     expect(finding?.state).toBeUndefined();
   });
 
@@ -101,9 +101,9 @@ describe('findings', () => {
     ];
     const found = findings(skbTrace({ events }));
     expect(found.map((f) => [f.func, f.level, f.message])).toEqual([
-      ['a', 'WARNING', 'one'],
-      ['a', 'ERROR', 'two'],
-      ['b', 'ERROR', 'three'],
+      ['a', 'warning', 'one'],
+      ['a', 'error', 'two'],
+      ['b', 'error', 'three'],
     ]);
     expect(found[1]?.values).toEqual(values);
   });

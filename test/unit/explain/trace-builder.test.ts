@@ -138,6 +138,12 @@ describe('a built trace', () => {
     expect(build(ctx, [visit('ip_rcv', { packet: unreachable })]).events[0]?.icmp).toEqual({ type: 3, code: 1 });
   });
 
+  it('tells a protocol without a form of its own by its number', (ctx) => {
+    const trace = build(ctx, [visit('ip_rcv', { packet: { ...tcpPacket(), l4Proto: 132 } })]);
+    expect(trace).toMatchObject({ proto: 'ip', events: [{ ipProtocol: 132 }] });
+    expect(trace.events[0]?.tcp).toBeUndefined();
+  });
+
   it('tells ARP by its operation', (ctx) => {
     const trace = build(ctx, [
       visit('ip_rcv', { packet: { ...tcpPacket(), l3Proto: ETH_P_ARP, l4Proto: 0, arpOp: 1 } }),
@@ -270,7 +276,7 @@ describe('notes of a built trace', () => {
     const kernel = kernelWithSymbols(ctx, SYMBOLS);
     const reason = kernel.btf.enumValues('skb_drop_reason')?.get('SKB_DROP_REASON_UDP_CSUM');
     ctx.skip(reason === undefined, 'this kernel has no drop reasons');
-    const files = { read: () => 'Udp: InCsumErrors\nUdp: 7\n', readInitial: () => undefined };
+    const files = { read: () => 'Udp: InCsumErrors\nUdp: 7\n', readInitial: () => undefined, pathTo: () => undefined };
     const drop = { location: TCP_V4_RCV, reason };
     const meta = { ifname: 'eth0', ifindex: 2, netns: 4026531840 };
     const trace = buildWith(

@@ -86,7 +86,12 @@ function filesOf(contents: Record<string, string>): ValueFiles & { asked: string
     asked.push(key);
     return contents[key];
   };
-  return { asked, read: (netns, file) => look(`${netns} ${file}`), readInitial: (file) => look(`initial ${file}`) };
+  return {
+    asked,
+    read: (netns, file) => look(`${netns} ${file}`),
+    readInitial: (file) => look(`initial ${file}`),
+    pathTo: (netns) => (netns === 7 ? '/run/netns/blue' : undefined),
+  };
 }
 
 describe('values', () => {
@@ -102,6 +107,69 @@ describe('values', () => {
       { name: 'net.ipv4.conf.eth0.rp_filter', value: '1' },
       { name: 'net.ipv4.tcp_rmem', value: '4096 131072 6291456' },
     ]);
+  });
+
+  it('of an interface are what tc and ip say in its namespace, asked once', () => {
+    const asked: unknown[] = [];
+    const answers: Record<string, string | undefined> = {
+      tc: '[{"kind":"tbf","options":{"rate":1},"drops":12,"backlog":4542,"qlen":3},{"kind":"pfifo","options":{"limit":10},"drops":2,"backlog":0,"qlen":0},{"kind":"clsact"}]',
+      ip: '[{"ifname":"eth0","txqlen":500}]',
+    };
+    const reader = new ValueReader(
+      filesOf({}),
+      () => 0,
+      (...call) => {
+        asked.push(call);
+        return answers[call[1][0]!];
+      },
+    );
+    const names = ['qdisc:{ifname}', 'txqueuelen:{ifname}'];
+    for (let i = 0; i < 2; i++)
+      expect(reader.read(names, { netns: 7, ifname: 'eth0' })).toEqual([
+        {
+          name: 'qdisc of eth0',
+          value:
+            'tbf (backlog 3 packets, 4542 bytes; 12 dropped), pfifo (limit 10, backlog 0 packets, 0 bytes; 2 dropped)',
+        },
+        { name: 'txqueuelen of eth0', value: '500' },
+      ]);
+    expect(asked).toEqual([
+      ['/run/netns/blue', ['tc', '-s', '-j', 'qdisc', 'show', 'dev', 'eth0']],
+      ['/run/netns/blue', ['ip', '-j', 'link', 'show', 'dev', 'eth0']],
+    ]);
+    for (const place of [{ netns: 8, ifname: 'eth0' }, { netns: 7, ifname: '../x' }, { netns: 7 }])
+      expect(reader.read(names, place)).toEqual([]);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('of an interface are not asked for again soon where the command fails, or says nothing that can be read', () => {
+    let [now, calls] = [0, 0];
+    let answer: string | undefined;
+    const reader = new ValueReader(
+      filesOf({}),
+      () => now,
+      () => {
+        calls++;
+        return answer;
+      },
+    );
+    const read = () => reader.read(['qdisc:{ifname}'], { netns: 7, ifname: 'eth0' });
+    for (now of [0, 29_000]) expect(read()).toEqual([]);
+    expect(calls).toBe(1);
+    for (answer of ['[]', '{', '7']) {
+      now += 60_000;
+      expect(read()).toEqual([]);
+    }
+    expect(calls).toBe(4);
+  });
+
+  it('of an interface of this machine are there where tc is', (ctx) => {
+    if (spawnSync('tc', ['-V']).status !== 0) ctx.skip('no tc here');
+    const [qdisc] = new ValueReader().read(['qdisc:{ifname}'], { netns: currentNetnsInode(), ifname: 'lo' });
+    expect(qdisc).toEqual({
+      name: 'qdisc of lo',
+      value: expect.stringMatching(/^\w+ \(.*backlog \d+ packets, \d+ bytes; \d+ dropped\)/),
+    });
   });
 
   it("are the machine's where a namespace has none, but not those of an interface", () => {

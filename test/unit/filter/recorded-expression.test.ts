@@ -46,6 +46,8 @@ describe('an expression on a recorded packet', () => {
     ['arp[6:2] = 2', packet('arp', PLAIN, { arpOp: 1 }), false],
     ['arp', tcp, false],
     ['tcp', packet('ip', PLAIN), false],
+    ['sctp', packet('ip', PLAIN, { ipProtocol: 132 }), true],
+    ['ip proto 47', packet('ip', PLAIN, { ipProtocol: 132 }), false],
     ['mpls', tcp, false],
     // a later fragment has no ports
     ['tcp port 80', packet('tcp', { ...PLAIN, sport: 0, dport: 0 }), false],
@@ -66,6 +68,7 @@ describe('an expression on a recorded packet', () => {
     ['tcp[20] = 2', tcp, 'the payload'],
     ['ip[20] = 7', tcp, 'options of the IP header'],
     ['ip proto 47', packet('ip', PLAIN), 'the number of an IP protocol that has no name here'],
+    ['port 53', packet('ip', PLAIN, { ipProtocol: 132 }), 'flags and offset of fragments'],
     ['port 53', packet('ip', PLAIN), 'the number of an IP protocol that has no name here'],
     ['tcp[14:2] > 100', packet('tcp', TUPLE, { tcp: TCP, fromSocket: true }), "TCP's window"],
     ['tcp[tcpflags] & tcp-rst != 0', packet('tcp', TUPLE), "TCP's flags"],

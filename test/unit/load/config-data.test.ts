@@ -160,6 +160,8 @@ describe('the configuration', () => {
     ['arp', 0x0806, 0],
     ['ip', 0x0800, 0],
     ['ipv6', 0x86dd, 0],
+    ['sctp', 0, 132],
+    [253, 0, 253],
   ] as const)('of %s asks for ethertype %i and protocol %i', (proto, l3, l4) => {
     const { field } = config({ proto });
     expect([field(FilterConfig.l3Proto), field(FilterConfig.l4Proto)]).toEqual([l3, l4]);

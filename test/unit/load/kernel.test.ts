@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { KernelReading } from '../../../src/load/kernel.js';
 import { kernelWithSymbols, readKernel } from '../../support/real-kernel.js';
 
 const SYMBOLS = [
@@ -7,6 +8,21 @@ const SYMBOLS = [
   'ffffffffc0001000 t nft_do_chain\t[nf_tables]',
   'ffffffffc0002000 t nft_lookup\t[nf_tables]',
 ];
+
+describe('a file that is to have the BTF', () => {
+  it.each(['/etc/passwd', '/etc', '/no/such/file'])(
+    'and has none, %s, is named, with what it should be',
+    async (path) => {
+      const { btf, whole } = new KernelReading(path);
+      for (const part of [btf, whole])
+        await expect(part).rejects.toMatchObject({
+          name: 'UsageError',
+          message: `--btf-path: '${path}' holds no BTF`,
+          advice: expect.stringContaining('/sys/kernel/btf/vmlinux'),
+        });
+    },
+  );
+});
 
 describe('an address in the kernel', () => {
   it('is written as symbol and offset, with its module, or as a number where no symbol has it', (ctx) => {

@@ -170,6 +170,9 @@ describe('the mode', () => {
     const chosen = select({ mode: 'sock' });
     const state = chosen.find((p) => p.name === 'inet_sock_set_state');
     expect(state).toMatchObject({ read: 'sock', b: [2] });
+    // functions are there too, and none of them tells of it
+    expect(state).not.toHaveProperty('insteadOf');
+    expect(names(select({ mode: 'sock', trace: ['tcp-state'] }))).toContain('inet_sock_set_state');
     expect(chosen.find((p) => p.name === 'inet_listen')?.note).toEqual(inTable('inet_listen')?.note);
   });
 
@@ -292,9 +295,21 @@ describe('--trace-exclude', () => {
     expect(asked(chosen)).toEqual(['ip_forward']);
   });
 
-  it('of all leaves nothing but the hidden frees', () => {
-    const chosen = select({ traceExclude: ['all'] });
-    expect(chosen.every((p) => p.hidden)).toBe(true);
+  it.each<[string, Partial<ProbeChoice>]>([
+    ['all', { traceExclude: ['all'] }],
+    ['all where functions are counted', { mode: 'func-stats', traceExclude: ['all'] }],
+    ['what was asked for', { trace: ['ip_rcv'], traceExclude: ['ip-in'] }],
+    ['clones, where nothing else was asked for', { trace: ['skb_clone'], traceNoclone: true }],
+    ['all of a mode with functions of its own', { mode: 'monitor', traceExclude: ['all'] }],
+  ])('of %s is refused: no line would ever come', (_what, choice) => {
+    expect(refusal(() => select(choice)).message).toBe('nothing is left to trace');
+  });
+
+  it('leaves a free that was asked for', () => {
+    expect(names(select({ trace: ['ip_rcv', 'consume_skb'], traceExclude: ['ip_rcv'] }))).toContain('consume_skb');
+    expect(names(select({ trace: ['ip_rcv'], traceStack: ['kfree_skb'], traceExclude: ['ip_rcv'] }))).toContain(
+      'kfree_skb',
+    );
   });
 });
 
@@ -324,9 +339,7 @@ describe('owners of sockets', () => {
     const owners = PROBES.filter(tracksOwner);
     expect(owners.length).toBeGreaterThan(10);
     for (const mode of MODES) expect(select({ mode, wantOwner: true }).filter(tracksOwner), mode).toEqual(owners);
-    expect(select({ trace: ['ip_rcv'], traceExclude: ['ip_rcv'], wantOwner: true }).filter(tracksOwner)).toEqual(
-      owners,
-    );
+    expect(select({ traceExclude: ['ip_rcv'], wantOwner: true }).filter(tracksOwner)).toEqual(owners);
     const matched = select({ traceMatcher: ['ip_rcv'], wantOwner: true });
     for (const probe of matched.filter(tracksOwner)) expect(probe.entry, probe.name).toBeFalsy();
   });

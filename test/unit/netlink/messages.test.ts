@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NettraceError } from '../../../src/errors.js';
+import { attribute } from '../../../src/netlink/change.js';
 import { dump, NetlinkError } from '../../../src/netlink/dump.js';
 import { netlinkRequest, readAttributes, splitMessages } from '../../../src/netlink/messages.js';
-import { attribute } from '../../../src/netlink/change.js';
 import { message, RecordedChannel } from '../../support/netlink.js';
 
 const DONE = 3;

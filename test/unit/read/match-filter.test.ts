@@ -94,6 +94,15 @@ describe('a trace', () => {
     expect(matches(arp, { proto: 'ip' })).toBe(false);
   });
 
+  it('of a protocol without ports is matched by its number or name', () => {
+    const [first, ...rest] = v4.events;
+    const sctp = skbTrace({ proto: 'ip', events: [{ ...first!, ipProtocol: 132 }, ...rest] });
+    for (const proto of ['sctp', 132, 'ip'] as const) expect(matches(sctp, { proto }), String(proto)).toBe(true);
+    for (const proto of ['gre', 253, 'tcp'] as const) expect(matches(sctp, { proto }), String(proto)).toBe(false);
+    expect(matches(skbTrace({ proto: 'tcp' }), { proto: 6 })).toBe(true);
+    expect(matches(skbTrace({ proto: 'ip' }), { proto: 'sctp' })).toBe(false);
+  });
+
   it('of a later fragment, which has no ports, is never matched by one', () => {
     const fragment = skbTrace({ proto: 'udp', tuple: { saddr: '10.0.0.1', sport: 0, daddr: '10.0.0.2', dport: 0 } });
     expect(matches(fragment, { port: ['0-65535'] })).toBe(false);

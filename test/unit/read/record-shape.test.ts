@@ -3,8 +3,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asRecord } from '../../../src/read/record-shape.js';
-import { skbTrace } from '../../support/traces.js';
 import { RECORDS } from '../../support/output-records.js';
+import { skbTrace } from '../../support/traces.js';
 
 const schema = JSON.parse(readFileSync(new URL('../../../schema/output.schema.json', import.meta.url), 'utf8'));
 const validate = new Ajv2020({ strict: false }).compile(schema);
@@ -63,6 +63,11 @@ describe('the shape of a record', () => {
     [{ ...skbTrace(), events: [{}] }, '.events[0].t is missing'],
     [{ ...skbTrace(), proto: 'sctp' }, '.proto is none of tcp, udp, icmp, icmpv6, arp, ip, ipv6, unknown'],
     [{ ...skbTrace(), start: Number.POSITIVE_INFINITY }, '.start is no number'],
+    [{ ...skbTrace(), start: -1 }, '.start is not from 0 to 10000000000'],
+    [{ ...skbTrace(), date: 'yesterday' }, '.date has not the form that it must have'],
+    [{ ...skbTrace(), date: '2026-13-01T12:00:00.000100Z' }, '.date has not the form that it must have'],
+    [{ ...skbTrace(), tuple: { ...skbTrace().tuple, dport: 1e308 } }, '.tuple.dport is not from 0 to 65535'],
+    [{ ...skbTrace(), tuple: { ...skbTrace().tuple, dport: 0.5 } }, '.tuple.dport is no integer'],
   ])('of %j is wrong: %s', (value, problem) => {
     expect(asRecord(value)).toBe(problem);
   });

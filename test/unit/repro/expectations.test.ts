@@ -1,8 +1,8 @@
-import { describe, expect as check, it } from 'vitest';
+import { expect as check, describe, it } from 'vitest';
 import { PROBES } from '../../../src/generated/probes.js';
 import { byKernel } from '../../../src/repro/by-kernel.js';
-import { Expect } from '../../../src/repro/expect.js';
 import { type Observation, runCheck } from '../../../src/repro/check.js';
+import { Expect } from '../../../src/repro/expect.js';
 import type { HostSocket } from '../../../src/repro/result.js';
 import type { InetSocket, SkbTrace } from '../../../src/types.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';

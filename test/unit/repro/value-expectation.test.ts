@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { byKernel } from '../../../src/repro/by-kernel.js';
-import { ValueExpectation } from '../../../src/repro/expect.js';
 import { type Check, runCheck } from '../../../src/repro/check.js';
+import { ValueExpectation } from '../../../src/repro/expect.js';
 import { observation } from '../../support/observation.js';
 
 function checkOf(actual: unknown, say: (value: ValueExpectation) => void) {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Finding } from '../../../src/explain/findings.js';
 import { diagText } from '../../../src/sinks/diag.js';
 import { UNPRINTABLE } from '../../../src/sinks/printable.js';
+import type { Finding } from '../../../src/types.js';
 
 const finding = (more: Partial<Finding> = {}): Finding => ({
-  level: 'ERROR',
+  level: 'error',
   func: 'kfree_skb',
   group: 'life',
   message: 'packet is dropped by kernel',
@@ -25,7 +25,7 @@ describe('the block of the diagnose mode', () => {
     const text = diagText(
       [
         finding({
-          level: 'WARNING',
+          level: 'warning',
           func: '__inet_lookup_listener',
           group: 'tcp-in',
           message: 'tcp port is not listened',

@@ -125,6 +125,8 @@ describe('a packet', () => {
     ['arp', { arpOp: 8 }, 'ARP: 10.0.0.1 -> 10.0.0.2 operation 8'],
     ['ip', {}, 'IP: 10.0.0.1 -> 10.0.0.2'],
     ['ipv6', {}, 'IPv6: 10.0.0.1 -> 10.0.0.2'],
+    ['ip', { ipProtocol: 132 }, 'IP: 10.0.0.1 -> 10.0.0.2 sctp'],
+    ['ip', { ipProtocol: 253 }, 'IP: 10.0.0.1 -> 10.0.0.2 protocol: 253'],
   ] as const)('of %s with %j is %s', (proto, event, expected) => {
     expect(text(proto, event)).toBe(expected);
   });
