@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command on one of Debian's kernels, in a virtual machine that sees this machine's files.
 #
-#   scripts/vm/run.sh SERIES [-v] [--icount] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]
+#   scripts/vm/run.sh SERIES [-v] [--icount] [--append WORDS] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]
 #
 #   scripts/vm/run.sh 6.12 -- uname -r
 #
@@ -12,6 +12,7 @@
 #   -v                 the kernel's messages, on standard error
 #   --icount           one CPU, whose clock goes on by a nanosecond with each instruction: slow, and whatever else this
 #                      machine does, costs are the same in each run
+#   --append WORDS     more for the kernel's command line
 #   --timeout SECONDS  give up after so long (default 600), with exit code 124
 #   --results DIR      a folder of the host that the command can write to, at the same path
 #
@@ -20,7 +21,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
-usage='usage: run.sh SERIES [-v] [--icount] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]'
+usage='usage: run.sh SERIES [-v] [--icount] [--append WORDS] [--timeout SECONDS] [--results DIR] -- [NAME=VALUE...] COMMAND [ARG...]'
 
 fail() {
     echo "run.sh: $1" >&2
@@ -30,15 +31,20 @@ fail() {
 series=''
 verbose=''
 cpus=(-accel tcg,thread=multi,tb-size=1024 -smp 2)
+append=''
 timeout=600
 results=''
 while [ $# -gt 0 ]; do
     case $1 in
     -v) verbose=1 ;;
     --icount) cpus=(-accel tcg,thread=single,tb-size=1024 -icount shift=0,sleep=off -smp 1) ;;
-    --timeout | --results)
+    --append | --timeout | --results)
         [ $# -ge 2 ] || fail "$1 needs a value; $usage"
-        if [ "$1" = --timeout ]; then timeout=$2; else results=$2; fi
+        case $1 in
+        --append) append=$2 ;;
+        --timeout) timeout=$2 ;;
+        *) results=$2 ;;
+        esac
         shift
         ;;
     --)
@@ -102,7 +108,9 @@ quoted() { # each argument as a word of a POSIX shell
     echo "results=$(quoted "$results")"
     echo "modules=$(quoted "$kernel/lib/modules")"
 } >"$tmp/control/settings"
-environment=("PATH=$PATH:/usr/sbin:/sbin" "HOME=$HOME" USER=root LOGNAME=root SHELL=/bin/bash "TERM=${TERM:-dumb}"
+# Not this PATH: a command is looked for in each of its folders, and each look there goes through 9p.
+path=$(dirname "$(command -v node || echo /usr/bin/node)"):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+environment=("PATH=$path" "HOME=$HOME" USER=root LOGNAME=root SHELL=/bin/bash "TERM=${TERM:-dumb}"
     "LANG=${LANG:-C.UTF-8}" "NETTRACE_VM=$series" ${CI:+"CI=$CI"} ${results:+"NETTRACE_RESULTS=$results"})
 # With its path, because the shell there is busybox, whose own env would run applets for programs.
 echo "exec /usr/bin/env -i $(quoted "${environment[@]}" "$@")" >"$tmp/control/command"
@@ -129,7 +137,7 @@ setpriv --pdeathsig TERM timeout --kill-after=5 "$timeout" setpriv --pdeathsig K
     -chardev "file,id=stdout,path=$tmp/stdout" -device virtserialport,chardev=stdout \
     -chardev "file,id=stderr,path=$tmp/stderr" -device virtserialport,chardev=stderr \
     "${shares[@]}" -kernel "$kernel/vmlinuz" -initrd "$initramfs" \
-    -append "console=ttyS0 $quiet panic=-1 tsc=reliable no_timer_check mitigations=off" \
+    -append "console=ttyS0 $quiet panic=-1 tsc=reliable no_timer_check mitigations=off $append" \
     </dev/null >"$tmp/qemu" 2>&1 &
 machine=$!
 status=0

@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connections, type InetSocket } from '../../dist/index.js';
 import { CLI_PROGRAM, Cli } from '../support/kernel-cli.js';
+import { onlyOnRealMachines } from '../support/kernel-modes.js';
 import { until } from '../support/kernel-topology.js';
 import { buildStage, must, type Stage } from './scenarios/scenario.js';
 
@@ -214,7 +215,8 @@ describe('connections()', () => {
 describe('nettrace connections', () => {
   const run = (...words: string[]) => new Cli(['connections', '--netns', namespace, ...words]).ended;
 
-  it('filters by address, port, state, process', async () => {
+  it('filters by address, port, state, process', async (ctx) => {
+    onlyOnRealMachines(ctx);
     const { stdout, stderr, code } = await run('-S', String(OPEN), '--state', 'ESTABLISHED');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [title, ...lines] = stdout.split('\n').filter(Boolean);
@@ -229,7 +231,8 @@ describe('nettrace connections', () => {
     expect((await run('--comm', 'python3', '-D', '42010')).stdout.split('\n')).toHaveLength(3);
   });
 
-  it('prints listeners, and sockets of other protocols', async () => {
+  it('prints listeners, and sockets of other protocols', async (ctx) => {
+    onlyOnRealMachines(ctx);
     expect((await run('--listen', '-P', String(BACKLOG))).stdout).toMatch(
       /^ACCEPT-Q +LIMIT +SYN-Q +LOCAL +OWNER\n +2 +1 +0 +\S+:8402 /,
     );

@@ -6,7 +6,7 @@ import { record } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
 
 const EMULATED = process.env.NETTRACE_VM !== undefined;
-const PACKETS = EMULATED ? 4_000 : 40_000;
+const PACKETS = EMULATED ? 1_600 : 40_000;
 const UDP_PORT = 5303;
 const TCP_PORT = 5304;
 const ONE_OF = 8;
