@@ -24,6 +24,7 @@ import { requireWanted } from './load/words-not-traced.js';
 import { checkSocketProto, followsPackets, type Mode, watchesSockets } from './modes.js';
 import { checkShapes } from './option-shapes.js';
 import { parseFilter, type TraceOptions } from './options.js';
+import { NO_LOSS_RATE, RateLimit } from './rate-limit.js';
 import { isAbnormal } from './read/single-events.js';
 import { defaultSample, parseSample, SampleLevel } from './sample.js';
 import type { AttachReport, TraceRun, TraceStatistics } from './trace.js';
@@ -86,6 +87,12 @@ function sweeper(programs: AttachedPrograms): (now: number) => void {
   };
 }
 
+/** Seconds of the monotonic clock; of single events only. */
+function timeOf(record: OutputRecord): number {
+  if (record.type === 'packet') return record.event.t;
+  return record.type === 'socket' ? record.t : 0;
+}
+
 function wrongShape(options: unknown): unknown {
   try {
     checkShapes(options);
@@ -121,6 +128,8 @@ export class Run implements TraceRun<OutputRecord> {
   #stopping = false;
   #ended = false;
   #failure: unknown;
+  /** Where frees that are no loss are not shown. */
+  #rateLimit: RateLimit | undefined;
   #lastCounts = NOTHING_COUNTED;
   #reportedCounts = NOTHING_COUNTED;
   readonly #onAbort = () => this.stop();
@@ -166,6 +175,8 @@ export class Run implements TraceRun<OutputRecord> {
     const wantRtt = options.filterSrtt !== undefined || options.filterMinrtt !== undefined;
     const definitions = selectProbes({ ...options, mode: this.#mode, wantOwner, filterOwner, wantRtt }, { btf });
     const plan = async () => planProbes(definitions, await reading.whole, options.ret ?? false);
+    if (options.rateLimit && !options.dropAll && (this.#mode === 'drop' || this.#mode === 'monitor'))
+      this.#rateLimit = new RateLimit(options.rateLimit);
     const programs = await AttachedPrograms.open(btf, definitions, plan, {
       filter,
       generated,
@@ -176,7 +187,7 @@ export class Run implements TraceRun<OutputRecord> {
       wantHooks: options.hooks ?? false,
       wantTimers: watchesSockets(this.#mode) || this.#mode === 'monitor',
       latencyFree: options.latencyFree ?? false,
-      rateLimit: options.rateLimit ?? 0,
+      rateLimit: (options.rateLimit ?? 0) + (this.#rateLimit ? NO_LOSS_RATE : 0),
       sample,
       minLatency: options.minLatency ?? 0,
       minSrtt: Math.round((options.filterSrtt ?? 0) * 1000),
@@ -318,7 +329,8 @@ export class Run implements TraceRun<OutputRecord> {
   /** Before a trace is closed: what was lost while it was open makes it incomplete. */
   #noticeLosses(): void {
     if (!this.#programs) return;
-    this.#lastCounts = this.#programs.counts();
+    const counts = this.#programs.counts();
+    this.#lastCounts = { ...counts, rateLimited: counts.rateLimited + (this.#rateLimit?.leftOut ?? 0) };
     const lost = this.#lastCounts.ringFull + this.#lastCounts.trackFull + this.#decoder.malformed;
     if (lost === this.#lost) return;
     this.#lost = lost;
@@ -354,6 +366,7 @@ export class Run implements TraceRun<OutputRecord> {
     if (record.type === 'packet' && record.mode !== 'basic' && record.event.drop?.noLoss !== undefined) {
       if (!this.#options.dropAll) return;
     }
+    if (this.#rateLimit && !this.#rateLimit.allows(timeOf(record))) return;
     this.#counted++;
     this.#push(record);
     if (this.#counted >= (this.#options.count ?? Number.POSITIVE_INFINITY)) this.stop();

@@ -198,6 +198,17 @@ describe('nettrace --monitor', () => {
     expect(text.lines.length + said.reduce((sum, count) => sum + count, 0)).toBe(all.lines.length);
   });
 
+  it('--rate-limit counts what is shown, and not frees that are no loss', async (ctx) => {
+    onlyOnRealMachines(ctx);
+    const { address, client } = stage;
+    const { limited } = await watch({ limited: [...mine, '--rate-limit', '1'] }, async () => {
+      // each answer is freed by kfree_skb, and did its work
+      expect(await client.run(['ping', '-q', '-c', '20', '-i', '0.002', address('1.2')])).toMatchObject({ status: 0 });
+      await knock(stage, CLOSED);
+    });
+    expect(limited.lines.length).toBeGreaterThan(0);
+  });
+
   it('says at its start what a kernel with tracepoints only cannot see', async (ctx) => {
     onlyOnRealMachines(ctx);
     const { text } = await watch({ text: mine }, async () => {});

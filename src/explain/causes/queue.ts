@@ -57,14 +57,14 @@ export const QUEUE_CAUSES: readonly PacketCause[] = [
     outcomes: ['dropped'],
     sentence: 'the queueing discipline has no room for it: a limit of length, flows or time is reached',
     advice: 'more is sent than the link carries: tc -s qdisc show dev DEV shows limit, backlog and drops',
-    values: ['net.core.default_qdisc'],
+    values: ['qdisc:{ifname}', 'net.core.default_qdisc'],
   },
   {
     id: 'qdisc-drop',
     outcomes: ['dropped'],
     sentence: 'the queueing discipline dropped it: full, told to lose packets, or to slow senders down',
     advice: 'tc -s qdisc show dev DEV, tc -s class show dev DEV',
-    values: ['net.core.default_qdisc'],
+    values: ['qdisc:{ifname}', 'net.core.default_qdisc'],
   },
   {
     id: 'tc-drop',

@@ -115,9 +115,19 @@ function isBareFin(sight: Sight): boolean {
   return tcp !== undefined && tcp.payload === 0 && tcp.flags.includes('F');
 }
 
+/** Where GRO frees a packet whose data it has put into another (napi_skb_finish, GRO_MERGED_FREE). */
+function mergeOf(sight: Sight): TraceEvent | undefined {
+  const stolen = sight.events.findLast(({ func }) => func === 'napi_skb_free_stolen_head');
+  if (stolen) return stolen;
+  // one that was cloned is freed as others are, but nothing else frees between GRO and IP without a reason
+  const free = sight.events.at(-1);
+  const before = sight.events.findLast((event) => event !== free && event.skb === free?.skb && isOnWay(event));
+  return free?.func === '__kfree_skb' && before?.func === 'dev_gro_receive' ? free : undefined;
+}
+
 /** What became of a packet that nothing was lost of, as far as it was seen. */
 export function wayFinding(sight: Sight): Finding {
-  const merged = sight.events.findLast(({ func }) => func === 'napi_skb_free_stolen_head');
+  const merged = mergeOf(sight);
   const harmless = harmlessFinding(sight);
   const end = endOfWay(sight);
   if (harmless && !WEAK.has(harmless.cause)) return harmless;

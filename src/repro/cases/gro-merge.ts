@@ -59,6 +59,7 @@ queue lets what has come go at once, every 200 ms (netem slot).`,
         const behind = events.slice(gro + 1).map(({ func }) => func);
         return gro >= 0 && !behind.includes('ip_rcv_core') && FREES.some((func) => behind.includes(func));
       });
+    expect.trace(data, { needs: 'functions' }).toHaveOutcome('merged');
     expect.trace(data, { needs: 'functions' }).toHaveOutcome('delivered');
     expect.trace(data).toNotBeDropped();
     expect.counter('TcpRetransSegs', { on: client }).toStay();

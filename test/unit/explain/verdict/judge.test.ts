@@ -48,6 +48,7 @@ describe('a packet that nothing was lost of', () => {
       ['forwarded', 'routed-on'],
     ],
     ['merged by GRO', [at('dev_gro_receive'), at('napi_skb_free_stolen_head')], ['merged', 'gro-merged']],
+    ['a clone merged by GRO', [at('dev_gro_receive'), at('__kfree_skb')], ['merged', 'gro-merged']],
     ['that was a fragment', [at('ip_defrag'), freed], ['merged', 'fragments-reassembled']],
     ['freed on its way', [at('ip_rcv'), freed], ['unknown', 'freed-without-sign']],
     ['silent on its way', [at('ip_rcv')], ['unknown', 'still-on-its-way'], 'age'],
