@@ -1,25 +1,5 @@
-import { spawnSync } from 'node:child_process';
-
-/** Packets wait meanwhile. An emulated machine takes a second for what takes others some milliseconds. */
-const TIMEOUT_MS = 5000;
-const MAX_BYTES = 1 << 20;
 /** Of an interface with many queues so many are told. */
 const MAX_QDISCS = 4;
-
-/** Runs a command in a network namespace, null for our own; undefined where it fails or says nothing in time. */
-export type RunInNetns = (path: string | null, words: readonly string[]) => string | undefined;
-
-export const runInNetns: RunInNetns = (path, words) => {
-  const [command = '', ...rest] = path === null ? words : ['nsenter', `--net=${path}`, ...words];
-  const { status, stdout } = spawnSync(command, rest, {
-    encoding: 'utf8',
-    timeout: TIMEOUT_MS,
-    maxBuffer: MAX_BYTES,
-    env: { ...process.env, LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  return status === 0 ? stdout : undefined;
-};
 
 interface ListedQdisc {
   kind?: unknown;

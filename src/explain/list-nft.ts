@@ -1,12 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { NetnsFiles } from './netns-files.js';
 import { type ListedTable, type ListRules, parseTable } from './nft-rules.js';
+import { runInNetns } from './run-in-netns.js';
 
 const CACHED_MS = 1000;
-/** A list that takes longer, or fails, is not asked for again for a while: packets wait meanwhile. */
-const TIMEOUT_MS = 5000;
+/** A list that takes too long, or fails, is not asked for again for a while: packets wait meanwhile. */
 const AGAIN_MS = 30_000;
-const MAX_BYTES = 4 << 20;
 const MAX_CACHED = 100;
 /** nft reads its words as a script: a name that is none of its own words could be anything. */
 const NAME = /^[A-Za-z][\w/\\.]*$/;
@@ -20,17 +18,8 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
 };
 
 function listTable(path: string | null, family: string, table: string): { text: string | undefined; failed: boolean } {
-  const words = ['nft', '-a', 'list', 'table', family, table];
-  const [command = 'nft', ...rest] = path === null ? words : ['nsenter', `--net=${path}`, ...words];
-  const { status, stdout, stderr } = spawnSync(command, rest, {
-    encoding: 'utf8',
-    timeout: TIMEOUT_MS,
-    maxBuffer: MAX_BYTES,
-    env: { ...process.env, LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (status === 0) return { text: stdout, failed: false };
-  return { text: undefined, failed: !/No such file or directory/.test(stderr ?? '') };
+  const { text, complaint } = runInNetns(path, ['nft', '-a', 'list', 'table', family, table]);
+  return { text, failed: text === undefined && !/No such file or directory/.test(complaint) };
 }
 
 /** Lists rules with nft(8), if it is there. What was listed counts for a second. */

@@ -1,6 +1,7 @@
 import type { NamedValue } from '../types.js';
-import { qdiscText, queueLengthText, type RunInNetns, runInNetns } from './device-values.js';
+import { qdiscText, queueLengthText } from './device-values.js';
 import { NetnsFiles, readOwn } from './netns-files.js';
+import { type RunInNetns, runInNetns } from './run-in-netns.js';
 
 /** Where a packet is: what {ifname} stands for, and whose sysctls and counters count. */
 export interface Place {
@@ -121,7 +122,7 @@ export class ValueReader {
     if (path === undefined || !isInterfaceName(ifname)) return undefined;
     const answer = this.#cached(
       `${netns} ${name} ${ifname}`,
-      () => this.#run(path, [...words, ifname]),
+      () => this.#run(path, [...words, ifname]).text,
       (said) => (said === undefined ? AGAIN_MS : CACHED_MS),
     );
     const shown = `${name.slice(0, name.indexOf(':'))} of ${ifname}`;

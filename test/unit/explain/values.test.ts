@@ -120,7 +120,7 @@ describe('values', () => {
       () => 0,
       (...call) => {
         asked.push(call);
-        return answers[call[1][0]!];
+        return { text: answers[call[1][0]!], complaint: '' };
       },
     );
     const names = ['qdisc:{ifname}', 'txqueuelen:{ifname}'];
@@ -150,7 +150,7 @@ describe('values', () => {
       () => now,
       () => {
         calls++;
-        return answer;
+        return { text: answer, complaint: '' };
       },
     );
     const read = () => reader.read(['qdisc:{ifname}'], { netns: 7, ifname: 'eth0' });

@@ -1,0 +1,26 @@
+import { spawnSync } from 'node:child_process';
+
+/** Packets wait meanwhile. An emulated machine takes a second for what takes others some milliseconds. */
+const TIMEOUT_MS = 5000;
+const MAX_BYTES = 4 << 20;
+
+/** `text`: what it wrote; undefined where it failed, was killed, or took too long. `complaint`: its standard error. */
+export interface Answer {
+  text: string | undefined;
+  complaint: string;
+}
+
+/** Runs a command in a network namespace, null for our own. */
+export type RunInNetns = (path: string | null, words: readonly string[]) => Answer;
+
+export const runInNetns: RunInNetns = (path, words) => {
+  const [command = '', ...rest] = path === null ? words : ['nsenter', `--net=${path}`, ...words];
+  const { status, stdout, stderr } = spawnSync(command, rest, {
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+    maxBuffer: MAX_BYTES,
+    env: { ...process.env, LC_ALL: 'C' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return { text: status === 0 ? stdout : undefined, complaint: stderr ?? '' };
+};
