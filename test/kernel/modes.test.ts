@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLI_PROGRAM } from '../support/kernel-cli.js';
 import {
   beginToConnect,
   connect,
@@ -9,7 +11,7 @@ import {
   expectOnly,
   expectOnlyRecords,
   knock,
-  type Output,
+  Output,
   ping,
   watch,
 } from '../support/kernel-modes.js';
@@ -36,57 +38,68 @@ const IN_QUEUE_MS = WAIT_MS - 10 * DELAY_MS;
 const FAIL_LARGE = ['ping', '-c', '1', '-W', '1', '-s', '600'];
 const FAIL_TRACED = ['ping', '-c', '1', '-W', '1', '-s', '900'];
 
-type Run = 'drop' | 'monitor' | 'sock' | 'rtt' | 'latency' | 'acks' | 'stats' | 'diag';
+/** A run of the program: what is asked for, and how it is shown. */
+interface Run {
+  show: readonly string[];
+  words: readonly string[];
+}
+
+const NAMES = ['drop', 'monitor', 'basic', 'sock', 'rtt', 'rtts', 'latency', 'times', 'acks', 'stats', 'diag'] as const;
+type Name = (typeof NAMES)[number];
 
 let stage: Stage;
-let outputs: Record<string, Output>;
+/** As it ran, and the same for people. */
+let jsons: Partial<Record<Name, Output>>;
+let texts: Partial<Record<Name, Output>>;
 
 /** Newer kernels have it in its callers only. */
 const ACKS_ARE_SEEN = /\btcp_rate_skb_delivered$/m.test(readFileSync('/proc/kallsyms', 'utf8'));
 
-function acks(port: string[]): string[] {
-  return [
-    ...['--latency', ...port, '-t', 'skb_entail,tcp_skb_entail,tcp_rate_skb_delivered'],
-    ...['--trace-matcher', 'skb_entail,tcp_skb_entail', '--trace-free', 'tcp_rate_skb_delivered'],
-    ...['--min-latency', String(DELAY_MS * 1000)],
-  ];
-}
-
-/** Few functions for each run: on old kernels each costs time at the end. */
-function runs(nets: string): Record<string, string[]> {
+/** Few functions for each run: on old kernels each costs time at the end. Of two names a kernel has one. */
+function runs(nets: string): Partial<Record<Name, Run>> {
   const mine = ['--addr', nets];
   const port = [...mine, '-p', 'tcp', '-P', String(PORT)];
+  const pings = [...mine, '-p', 'icmp'];
   const queue = 'tcp_queue_rcv,tcp_data_queue_ofo';
+  const waited = ['-t', queue, '--trace-matcher', queue, '--latency-free'];
+  const [sent, acked] = ['skb_entail,tcp_skb_entail', 'tcp_rate_skb_delivered'];
+  const acks = ['-t', `${sent},${acked}`, '--trace-matcher', sent, '--trace-free', acked];
+  const sockets = 'inet_listen,tcp_connect,tcp_rcv_state_process,inet_sock_set_state,tcp_close,__tcp_transmit_skb';
+  const hooks = 'nf_hook_slow,nft_do_chain,nft_trace_notify,icmp_rcv';
   return {
-    drop: ['--drop', '--json', '--drop-stack', ...mine, '-p', 'tcp', '-P', `${CLOSED},${FILTERED}`],
-    monitor: ['--monitor', ...mine],
-    stats: ['--func-stats', ...mine, '-p', 'icmp', '-t', 'icmp_rcv,icmp_echo,netif_receive_skb'],
-    sock: [
-      '--sock',
-      '--json',
-      ...port,
-      '-t',
-      'inet_listen,tcp_connect,tcp_rcv_state_process,inet_sock_set_state,tcp_close,__tcp_transmit_skb',
-    ],
-    rtt: ['--rtt-detail', '--filter-srtt', String(MIN_SRTT_MS), ...port],
-    latency: [
-      '--latency',
-      ...port,
-      '-t',
-      queue,
-      '--trace-matcher',
-      queue,
-      '--latency-free',
-      '--min-latency',
-      String(IN_QUEUE_MS * 1000),
-    ],
-    // whichever name the kernel at hand has
-    ...(ACKS_ARE_SEEN ? { acks: acks(port) } : {}),
-    diag: [
-      ...['--diag', '--diag-keep', '--hooks', '--ret', '--trace-stack', 'icmp_rcv', ...mine, '-p', 'icmp'],
-      ...['-t', 'nf_hook_slow,nft_do_chain,nft_trace_notify,icmp_rcv'],
-    ],
+    drop: { show: ['--drop', '--drop-stack'], words: [...mine, '-p', 'tcp', '-P', `${CLOSED},${FILTERED}`] },
+    monitor: { show: ['--monitor'], words: mine },
+    basic: { show: ['--basic'], words: [...pings, '-t', 'icmp_rcv,icmp_echo'] },
+    sock: { show: ['--sock'], words: [...port, '-t', sockets] },
+    rtt: { show: ['--rtt-detail', '--filter-srtt', String(MIN_SRTT_MS)], words: port },
+    rtts: { show: ['--rtt'], words: port },
+    latency: { show: ['--latency', '--min-latency', String(IN_QUEUE_MS * 1000)], words: [...port, ...waited] },
+    times: { show: ['--latency-summary'], words: [...port, ...waited] },
+    ...(ACKS_ARE_SEEN
+      ? { acks: { show: ['--latency', '--min-latency', String(DELAY_MS * 1000)], words: [...port, ...acks] } }
+      : {}),
+    stats: { show: ['--func-stats'], words: [...pings, '-t', 'icmp_rcv,icmp_echo,netif_receive_skb'] },
+    diag: {
+      show: ['--diag', '--diag-keep', '--hooks', '--ret'],
+      words: [...pings, '--trace-stack', 'icmp_rcv', '-t', hooks],
+    },
   };
+}
+
+function mapRuns<From, To>(
+  from: Partial<Record<Name, From>>,
+  change: (one: From, name: Name) => To,
+): Partial<Record<Name, To>> {
+  return Object.fromEntries(NAMES.flatMap((name) => (from[name] ? [[name, change(from[name], name)]] : [])));
+}
+
+/** What was recorded, as people read it; how it ended is what the run itself said. */
+function shown({ show }: Run, { stdout, stderr, code }: Output): Output {
+  const words = [CLI_PROGRAM, 'show', ...show, '-'];
+  const again = spawnSync(process.execPath, words, { input: stdout, encoding: 'utf8', maxBuffer: 64 << 20 });
+  expect(again.status, again.stderr).toBe(0);
+  expect(again.stderr).not.toContain('skipped');
+  return new Output({ code, stdout: again.stdout, stderr });
 }
 
 async function prepare(): Promise<void> {
@@ -149,25 +162,33 @@ beforeAll(async () => {
   if (!EMULATED) return;
   stage = await buildStage();
   await prepare();
-  outputs = await watch(runs(`${stage.net.v4}.0.0/16`), play);
+  const all = runs(`${stage.net.v4}.0.0/16`);
+  jsons = await watch(
+    mapRuns(all, ({ show, words }) => ['--json', ...show, ...words]) as Record<Name, readonly string[]>,
+    play,
+  );
+  texts = mapRuns(all, (run, name) => shown(run, jsons[name]!));
 }, 480_000);
 afterAll(() => stage?.net.close());
 
-/** A test over what the run of that name said. */
-function says(name: Run, what: string, check: (output: Output) => void): void {
+/** A test over what the run of that name said, for people and for programs. */
+function says(name: Name, what: string, check: (text: Output, json: Output) => void): void {
   it(what, (ctx) => {
     if (!EMULATED) ctx.skip('the other files ask each mode by itself');
     ctx.skip(name === 'acks' && !ACKS_ARE_SEEN, 'this kernel has no function tcp_rate_skb_delivered');
-    const output = outputs[name]!;
-    expect(output.stderr, 'nothing was lost').toMatch(/^nothing lost$/m);
-    check(output);
+    const [text, json] = [texts[name]!, jsons[name]!];
+    expect(json.code).toBe(0);
+    expect(json.stderr, 'nothing was lost').toMatch(/^nothing lost$/m);
+    // each by the schema
+    expect(json.records.length).toBeGreaterThan(0);
+    check(text, json);
   });
 }
 
 describe('all modes at once', () => {
-  says('drop', '--drop: the SYNs that nobody wants and that a rule drops, each with the way there', (output) => {
-    expectOnlyRecords(output, 'tcp');
-    const drops = output.of('packet');
+  says('drop', '--drop: the SYNs that nobody wants and that a rule drops, each with the way there', (text, json) => {
+    expectOnlyRecords(json, 'tcp');
+    const drops = json.of('packet');
     const at = (port: number) => drops.filter(({ tuple }) => tuple?.dport === port).map(({ event }) => event);
     expect(at(CLOSED).map(({ drop }) => drop?.location)).toEqual([expect.stringMatching(/^tcp_v4_rcv\+0x/)]);
     expect(at(FILTERED).length).toBeGreaterThanOrEqual(2);
@@ -175,6 +196,11 @@ describe('all modes at once', () => {
     if (kernelFrom(5, 19)) expect(at(CLOSED)[0]?.drop?.reason).toBe('NO_SOCKET');
     expect(drops.every(({ event }) => event.drop)).toBe(true);
     expect(at(CLOSED).length + at(FILTERED).length).toBe(drops.length);
+    expectOnly(text, 'TCP');
+    expect(text.lines).toHaveLength(drops.length);
+    for (const line of text.lines)
+      expect(line).toMatch(/ seq:\d+, ack:\d+, flags:S \*(reason: \w+, )?\w+\+0x[0-9a-f]+( \[\w+\])?\* /);
+    expect(text.stdout.match(/^Call Stack:$/gm)).toHaveLength(drops.length);
     for (const { stack = [] } of at(CLOSED)) {
       const symbols = stack.map(({ symbol }) => symbol);
       expect(symbols[0]).toMatch(/^(kfree_skb\w*|sk_skb_reason_drop|tcp_v4_rcv)\+0x/);
@@ -186,7 +212,8 @@ describe('all modes at once', () => {
     }
   });
 
-  says('monitor', '--monitor: what went wrong, each thing as itself, and nothing of what went well', (output) => {
+  says('monitor', '--monitor: what went wrong, each thing as itself, and nothing of what went well', (output, json) => {
+    expect(json.records).toHaveLength(output.lines.length);
     const of = (func: RegExp) => output.lines.filter((line) => func.test(line));
     expect(of(new RegExp(`:${PORT} `))).toEqual([]);
     expect(of(/\[kfree_skb +\] TCP: /).length).toBeGreaterThanOrEqual(3);
@@ -208,9 +235,11 @@ describe('all modes at once', () => {
     ]);
   });
 
-  says('sock', '--sock: listen, connect, states and timers, and whose sockets they are', (output) => {
-    expectOnlyRecords(output, 'tcp', PORT);
-    const events = output.of('socket');
+  says('sock', '--sock: listen, connect, states and timers, and whose sockets they are', (text, json) => {
+    expectOnlyRecords(json, 'tcp', PORT);
+    expectOnly(text, 'TCP', PORT);
+    const events = json.of('socket');
+    expect(text.lines).toHaveLength(events.length);
     const by = (name: string) => events.filter(({ func }) => func === name);
     const { client, server } = stage;
     expect(by('inet_listen')[0]).toMatchObject({ socket: { state: 'CLOSE' }, owner: { pid: server.pid } });
@@ -230,8 +259,9 @@ describe('all modes at once', () => {
     }
   });
 
-  says('rtt', '--rtt-detail: the delay of the link, and nothing faster than asked for', (output) => {
+  says('rtt', '--rtt-detail: the delay of the link, and nothing faster than asked for', (output, json) => {
     expectOnly(output, 'TCP', PORT);
+    expectOnlyRecords(json, 'tcp', PORT);
     for (const line of output.lines) {
       const rtt = Number(/ \*rtt:(\d+\.\d{3})ms, rtt_min:\d+\.\d{3}ms\*$/.exec(line)?.[1]);
       // an emulated machine may be slower than the filter asks for on its loopback, too
@@ -241,8 +271,9 @@ describe('all modes at once', () => {
     expect(output.lines.some((line) => line.includes(stage.address('1.2')))).toBe(true);
   });
 
-  says('latency', '--latency: the segment that waited in the receive queue, and how long', (output) => {
+  says('latency', '--latency: the segment that waited in the receive queue, and how long', (output, json) => {
     expectOnly(output, 'TCP', PORT);
+    expectOnlyRecords(json, 'tcp', PORT);
     expect(output.lines).toHaveLength(1);
     const [, func, to, ms] =
       /\[(\w+) *\]\[tcp_queue_rcv -> (\w+) *\] .* latency: (\d+\.\d{3})ms$/.exec(output.lines[0] ?? '') ?? [];
@@ -251,25 +282,62 @@ describe('all modes at once', () => {
     expect(Number(ms)).toBeLessThan(20 * WAIT_MS);
   });
 
-  says('acks', '--latency from the transmit queue to the ACK: whose segment, and no faster than the link', (output) => {
-    expectOnly(output, 'TCP', PORT);
-    const between = `${stage.address('1.1')}:\\d+ -> ${stage.address('1.2')}:${PORT}`.replaceAll('.', '\\.');
-    const line = new RegExp(
-      `\\[tcp_rate_skb_delivered\\]\\[tcp_skb_entail -> tcp_rate_skb_delivered\\] TCP: ${between} seq:(\\d+), ack:(\\d+), flags:A\\w* latency: (\\d+\\.\\d{3})ms$`,
-    );
-    const found = output.lines.map((text) => line.exec(text)).filter((match) => match !== null);
-    const seqs = found.map(([, seq]) => Number(seq));
-    expect(seqs, output.stdout).toHaveLength(2);
-    // one after the other, 'soon' and 'late!'
-    expect((seqs[1]! - seqs[0]! + 2 ** 32) % 2 ** 32).toBe('soon'.length);
-    for (const [, , ack, ms] of found) {
-      expect(Number(ack)).toBeGreaterThan(0);
-      expect(Number(ms)).toBeGreaterThanOrEqual(DELAY_MS);
-    }
+  says(
+    'acks',
+    '--latency from the transmit queue to the ACK: whose segment, and no faster than the link',
+    (output, json) => {
+      expectOnly(output, 'TCP', PORT);
+      expectOnlyRecords(json, 'tcp', PORT);
+      const between = `${stage.address('1.1')}:\\d+ -> ${stage.address('1.2')}:${PORT}`.replaceAll('.', '\\.');
+      const line = new RegExp(
+        `\\[tcp_rate_skb_delivered\\]\\[tcp_skb_entail -> tcp_rate_skb_delivered\\] TCP: ${between} seq:(\\d+), ack:(\\d+), flags:A\\w* latency: (\\d+\\.\\d{3})ms$`,
+      );
+      const found = output.lines.map((text) => line.exec(text)).filter((match) => match !== null);
+      const seqs = found.map(([, seq]) => Number(seq));
+      expect(seqs, output.stdout).toHaveLength(2);
+      // one after the other, 'soon' and 'late!'
+      expect((seqs[1]! - seqs[0]! + 2 ** 32) % 2 ** 32).toBe('soon'.length);
+      for (const [, , ack, ms] of found) {
+        expect(Number(ack)).toBeGreaterThan(0);
+        expect(Number(ms)).toBeGreaterThanOrEqual(DELAY_MS);
+      }
+    },
+  );
+
+  says('basic', '--basic: each hit by itself, without a life-cycle', (text, json) => {
+    expectOnly(text, 'ICMP');
+    expectOnlyRecords(json, 'icmp');
+    const hits = json.of('packet').map(({ event }) => event.func);
+    const of = (name: string) => hits.filter((func) => func === name).length;
+    if (of('icmp_echo') > 0) expect(of('icmp_echo')).toBe(PINGS);
+    expect(of('icmp_rcv')).toBe(2 * PINGS + 1);
+    expect(text.lines.map((line) => /\[(icmp_\w+) *\] ICMP: /.exec(line)?.[1])).toEqual(hits);
   });
 
-  says('stats', '--func-stats: exactly so many', (output) => {
+  says('rtts', '--rtt: a histogram with the delay of the link', (text, json) => {
+    const last = json.of('histogram').at(-1)!;
+    expect(last).toMatchObject({ name: 'rtt', unit: 'us' });
+    expect(last.buckets.reduce((sum, { count }) => sum + count, 0)).toBe(last.total);
+    const slow = last.buckets.filter(({ high }) => high > DELAY_MS * 1000);
+    expect(slow.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThan(0);
+    expect(text.stdout).toMatch(new RegExp(`^rtt distribution: +${last.total}$`, 'm'));
+  });
+
+  says('times', '--latency-summary: how long the segments waited in the receive queue', (text, json) => {
+    const last = json.of('histogram').at(-1)!;
+    expect(last).toMatchObject({ name: 'latency', unit: 'us' });
+    const waited = last.buckets.filter(({ high }) => high > IN_QUEUE_MS * 1000);
+    expect(waited.map(({ count }) => count)).toEqual([1]);
+    expect(text.stdout).toMatch(new RegExp(`^latency distribution: +${last.total}$`, 'm'));
+  });
+
+  says('stats', '--func-stats: exactly so many', (output, json) => {
     const hits = new Map([...output.stdout.matchAll(/^(\w+) +(\d+)$/gm)].map(([, func, n]) => [func, Number(n)]));
+    const counted = json
+      .of('functions')
+      .at(-1)!
+      .functions.filter(({ hits: n }) => n > 0);
+    expect(new Map(counted.map(({ func, hits: n }) => [func, n]))).toEqual(new Map([...hits].filter(([, n]) => n > 0)));
     // requests and replies; the large ones are dropped before icmp_rcv; the last is its own host's error
     expect(hits.get('icmp_echo')).toBe(PINGS);
     expect(hits.get('netif_receive_skb')).toBe(2 * PINGS + 3);
@@ -279,8 +347,15 @@ describe('all modes at once', () => {
   says(
     'diag',
     '--diag --hooks --ret --trace-stack: who dropped the large pings, by which rule, and where the others went',
-    (output) => {
+    (output, json) => {
       expectOnly(output, 'ICMP');
+      expectOnlyRecords(json, 'icmp');
+      const blamed = json
+        .of('trace')
+        .flatMap(({ findings = [] }) => findings.filter(({ func }) => func === 'nf_hook_slow'));
+      expect(blamed).toHaveLength(2);
+      for (const { level, group, hooks } of blamed)
+        expect({ level, group, hooks }).toMatchObject({ level: 'error', group: 'netfilter', hooks: expect.any(Array) });
       const dropped = output.blocks.filter((block) => block.includes('ERROR happens in nf_hook_slow(netfilter):'));
       expect(dropped).toHaveLength(2);
       const large = 'handle \\d+: ip protocol icmp meta length > 500 drop';

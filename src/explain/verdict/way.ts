@@ -119,10 +119,10 @@ function isBareFin(sight: Sight): boolean {
 function mergeOf(sight: Sight): TraceEvent | undefined {
   const stolen = sight.events.findLast(({ func }) => func === 'napi_skb_free_stolen_head');
   if (stolen) return stolen;
-  // one that was cloned is freed as others are, but nothing else frees between GRO and IP without a reason
-  const free = sight.events.at(-1);
-  const before = sight.events.findLast((event) => event !== free && event.skb === free?.skb && isOnWay(event));
-  return free?.func === '__kfree_skb' && before?.func === 'dev_gro_receive' ? free : undefined;
+  // one that was cloned is freed as others are; nothing else frees without a reason before IP has it
+  const last = sight.events.findLast(isOnWay);
+  if (last?.func !== 'dev_gro_receive') return undefined;
+  return sight.events.findLast(({ func, skb }) => func === '__kfree_skb' && skb === last.skb);
 }
 
 /** What became of a packet that nothing was lost of, as far as it was seen. */
