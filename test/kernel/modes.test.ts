@@ -168,7 +168,7 @@ beforeAll(async () => {
     play,
   );
   texts = mapRuns(all, (run, name) => shown(run, jsons[name]!));
-}, 480_000);
+}, 900_000);
 afterAll(() => stage?.net.close());
 
 /** A test over what the run of that name said, for people and for programs. */
