@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
 /** Packets wait meanwhile. An emulated machine takes a second for what takes others some milliseconds. */
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 4 << 20;
 
 /** `text`: what it wrote; undefined where it failed, was killed, or took too long. `complaint`: its standard error. */
