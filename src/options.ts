@@ -111,7 +111,7 @@ export interface TraceOptions {
   backend?: Backend;
   /** Size of the ring buffer in bytes, a power of two of at least one page (default 8 MiB). */
   bufferBytes?: number;
-  /** Close a trace that has been silent for so long, in milliseconds (default 5000; 1000 with tracepoints alone). */
+  /** Close a trace that has been silent for so long, in milliseconds (default 5300; 1300 with tracepoints alone). */
   ageMs?: number;
   /** Ends the run as `stop()` does; where it comes before `ready`, that rejects with the signal's reason. */
   signal?: AbortSignal;

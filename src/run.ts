@@ -87,6 +87,13 @@ function sweeper(programs: AttachedPrograms): (now: number) => void {
   };
 }
 
+/**
+ * Of traces that nothing more is seen of; a free that goes unseen is what tracepoints alone have more of. No whole seconds: TCP
+ * sends again after those, and the record would come just when its trace is closed.
+ */
+const AGE_MS = 5300;
+const SHORT_AGE_MS = 1300;
+
 /** Seconds of the monotonic clock; of single events only. */
 function timeOf(record: OutputRecord): number {
   if (record.type === 'packet') return record.event.t;
@@ -244,7 +251,7 @@ export class Run implements TraceRun<OutputRecord> {
     const entries = new Set(programs.plan.probes.filter(({ definition }) => definition.entry).map(({ id }) => id));
     const assembler = new Assembler({
       graceMs: GRACE_MS,
-      ageMs: this.#options.ageMs ?? (programs.tracepointsOnly ? 1000 : 5000),
+      ageMs: this.#options.ageMs ?? (programs.tracepointsOnly ? SHORT_AGE_MS : AGE_MS),
       maxOpen: MAX_OPEN_TRACES,
       maxEvents: MAX_EVENTS_PER_TRACE,
       maxBytes: MAX_OPEN_BYTES,
