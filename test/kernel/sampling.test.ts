@@ -23,7 +23,8 @@ const options = (more: TraceOptions): TraceOptions => ({
   addr: net.nets,
   detail: false,
   bufferBytes: 8 * 1024 * 1024,
-  ageMs: 500,
+  // longer than a datagram is queued: what is closed before its end is seen would come in two pieces
+  ageMs: 60_000,
   ...more,
 });
 
@@ -80,7 +81,7 @@ describe(`--sample 1/${ONE_OF}`, () => {
 
 describe('--sample auto', () => {
   it('follows all while the reader keeps up', async () => {
-    const { traces, statistics } = await record(options({ proto: 'udp', ageMs: 60_000 }), () => flood(50));
+    const { traces, statistics } = await record(options({ proto: 'udp' }), () => flood(50));
     expect(statistics).toMatchObject({ sampled: 50, sampledOf: 50, ringFull: 0 });
     expect(traces.length).toBe(50);
   });
