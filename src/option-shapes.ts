@@ -18,6 +18,10 @@ const PORTS: Shape = {
   fits: (value) => Array.isArray(value) && value.every((one) => isText(one) || typeof one === 'number'),
 };
 const NUMBER: Shape = { words: 'a number', fits: (value) => typeof value === 'number' };
+const TEXT_OR_NUMBER: Shape = {
+  words: 'a string or a number',
+  fits: (value) => TEXT.fits(value) || NUMBER.fits(value),
+};
 const BOOLEAN: Shape = { words: 'true or false', fits: (value) => typeof value === 'boolean' };
 const NETNS: Shape = { words: 'a string or an array of strings', fits: (value) => isText(value) || isTexts(value) };
 const SIGNAL: Shape = {
@@ -40,7 +44,7 @@ const SHAPES: Readonly<Record<keyof TraceOptions, Shape>> = {
   sport: PORTS,
   dport: PORTS,
   port: PORTS,
-  proto: TEXT,
+  proto: TEXT_OR_NUMBER,
   tcpFlags: TEXTS,
   pktLen: TEXT,
   netns: NETNS,

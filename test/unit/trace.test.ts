@@ -38,6 +38,7 @@ describe('the library', () => {
     [{ tcpFlags: 'S' }, "the option tcpFlags must be an array of strings, not 'S'"],
     [{ trace: 'tcp' }, "the option trace must be an array of strings, not 'tcp'"],
     [{ netns: 5 }, 'the option netns must be a string or an array of strings, not 5'],
+    [{ proto: true }, 'the option proto must be a string or a number, not true'],
     [{ expression: 5 }, 'the option expression must be a string, not 5'],
     [{ ifname: 5 }, 'the option ifname must be a string, not 5'],
     [{ comm: 5 }, 'the option comm must be a string, not 5'],
