@@ -90,8 +90,7 @@ struct late_options {
 	unsigned long long swept; /* skbs that user space took from the table because their trace was too old */
 	unsigned int check_reuse; /* not every free is probed: tell reused addresses by their contents */
 	unsigned int keep_current; /* remember the packet at hand, for READ_STATE and READ_ROUTE */
-	unsigned int
-		silent; /* not all is attached yet, or the run has ended: remember owners of sockets, and no more */
+	unsigned int silent; /* not all is attached yet, or the run has ended: only remember owners of sockets */
 	unsigned int sample_level; /* bytes in the ring buffer from which on fewer packets are followed; 0: never */
 };
 

@@ -278,7 +278,7 @@ export interface Finding {
   dropReason?: string;
   /** Why the kernel sent a reset, by its name. */
   resetReason?: string;
-  /** TCP state of the socket that a reset is about; UNKNOWN where there is none. */
+  /** TCP state of the socket that a reset is about; `no socket` where there is none. */
   state?: string;
   /** Functions at the netfilter hook, in their order. */
   hooks?: HookFunction[];
