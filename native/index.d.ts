@@ -70,6 +70,11 @@ export interface CloneOptions {
 export interface KprobeOptions extends CloneOptions {
   /** Attach to the function's return. */
   retprobe?: boolean;
+  /**
+   * Of the function, where it is known: then its name is for messages only. Kernels before 6.2 look at all symbols, several
+   * times, to find a name.
+   */
+  address?: bigint;
   /** Bytes from the function's start; 0 where not given. */
   offset?: number;
   /** For bpf_get_attach_cookie (5.15+). */

@@ -37,6 +37,7 @@ class Attachment {
 
 struct KprobeTarget {
     std::string function;
+    uint64_t address = 0;  // 0: the kernel looks the function up
     uint64_t offset = 0;
     bool atReturn = false;
     uint64_t cookie = 0;

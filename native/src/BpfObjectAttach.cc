@@ -104,6 +104,7 @@ Napi::Value BpfObject::AttachKprobe(const Napi::CallbackInfo& info) {
     target.function = arguments::String(info[1], "func");
     Napi::Object options = arguments::Options(info[2], "options");
     target.atReturn = arguments::Boolean(options, "retprobe", false);
+    target.address = arguments::Unsigned64(options, "address", 0);
     target.offset = arguments::Integer(options, "offset", 0, 0, UINT32_MAX);
     target.cookie = arguments::Unsigned64(options, "cookie", 0);
     Immediates immediates = ReadImmediates(options);

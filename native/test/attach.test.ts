@@ -211,6 +211,19 @@ describe.skipIf(missing.kprobes)('a kprobe', () => {
     object.close();
   });
 
+  it('goes where an address says, and the name is for messages', (context) => {
+    const [symbol] = Kallsyms.load().lookup(FUNC);
+    if (!symbol?.address) context.skip('addresses are hidden');
+    const object = loadProbes();
+    const link = linkOf(object.attachKprobe('on_kprobe', 'by its address', { address: symbol!.address }));
+    expect(hitsOfOneOpen(object)).toBe(1);
+    link.detach();
+    // in the middle of an instruction, or where there is no code
+    const refused = object.attachKprobe('on_kprobe', 'nowhere', { address: 0xffff_ffff_ffff_fff0n });
+    expect(refused).toMatchObject({ ok: false, message: expect.stringContaining('nowhere') });
+    object.close();
+  });
+
   it('on what does not exist is a failed result', () => {
     const object = loadProbes();
     expect(object.attachKprobe('on_kprobe', 'no_such_function')).toMatchObject({

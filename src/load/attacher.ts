@@ -189,25 +189,27 @@ export class Attacher {
 
   #kprobe(probe: PlannedProbe): Attached {
     const object = this.#objectOf('kprobe');
-    const { target } = probe;
+    const { target, addresses } = probe;
+    // of several functions of one name the kernel judges
+    const where = addresses.length === 1 && addresses[0] ? { address: addresses[0] } : {};
     if (this.#features.cookie) {
       return this.#pair(
         probe,
-        (cookie) => object.attachKprobe('on_cookie_return', target, { retprobe: true, cookie }),
-        (cookie) => object.attachKprobe('on_cookie', target, { cookie }),
+        (cookie) => object.attachKprobe('on_cookie_return', target, { ...where, retprobe: true, cookie }),
+        (cookie) => object.attachKprobe('on_cookie', target, { ...where, cookie }),
       );
     }
     // the kernel side finds the spec by the address; returns, which have none, get a copy of the program
-    if (probe.addresses.every((address) => address === 0n)) {
+    if (addresses.every((address) => address === 0n)) {
       return failed('EPERM', 1, 'kernel addresses are hidden: without them and without cookies probes look alike');
     }
     const specs = object.map('specs');
     return this.#pair(
       probe,
-      (spec) => object.attachKprobe('on_kretprobe', target, { retprobe: true, ...immediates(spec) }),
+      (spec) => object.attachKprobe('on_kretprobe', target, { ...where, retprobe: true, ...immediates(spec) }),
       (spec) => {
-        for (const address of probe.addresses) specs.update(u64Bytes(address), u64Bytes(spec));
-        return object.attachKprobe('on_kprobe', target);
+        for (const address of addresses) specs.update(u64Bytes(address), u64Bytes(spec));
+        return object.attachKprobe('on_kprobe', target, where);
       },
     );
   }
