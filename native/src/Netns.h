@@ -14,12 +14,12 @@ struct Netns {
     std::optional<uint64_t> inode;
 
     /**
-     * Runs `body` and waits for it: on a thread of its own that has entered the namespace and ends with the call, or,
-     * without a path, on the caller's. Throws Failure, also out of `body`.
+     * Runs `body` and waits for it: on a thread that enters the namespace for this, or, without a path, on the
+     * caller's. Throws Failure, also out of `body`.
      */
     void Run(const std::function<void()>& body) const;
 
   private:
-    /** On the thread: it stays in the namespace that it has entered. */
+    /** On that thread. */
     void Enter() const;
 };

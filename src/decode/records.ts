@@ -133,17 +133,17 @@ const LAST_KIND = Math.max(...Object.values(EventKind));
 const BATCH_RECORD_HEAD = 8;
 const HIGH = 2 ** 32;
 
-/** Length in bytes that a record with these sections must have. */
+/** Length of a record by its sections. A section begins where a record with only those before it would end. */
+const LENGTHS = new Uint16Array(ALL_SECTIONS + 1);
+LENGTHS[0] = EventHead.size;
+for (const [bit, size] of SECTION_SIZES)
+  for (let before = 0; before < bit; before++) LENGTHS[bit | before] = LENGTHS[before]! + size;
+
+/** In bytes; of sections that there are. */
 export function recordLength(sections: number): number {
-  let length: number = EventHead.size;
-  for (const [bit, size] of SECTION_SIZES) if (sections & bit) length += size;
-  return length;
+  return LENGTHS[sections] ?? 0;
 }
 
-/** The same for each set of sections. A section begins where a record with only those before it would end. */
-const LENGTHS = Uint16Array.from({ length: ALL_SECTIONS + 1 }, (_, sections) => recordLength(sections));
-
-/** The longest record that there can be, in bytes. */
 export const MAX_RECORD_BYTES = recordLength(ALL_SECTIONS);
 
 /** What is no UTF-8 becomes U+FFFD. */
