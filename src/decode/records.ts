@@ -137,7 +137,7 @@ const HIGH = 2 ** 32;
 const LENGTHS = new Uint16Array(ALL_SECTIONS + 1);
 LENGTHS[0] = EventHead.size;
 for (const [bit, size] of SECTION_SIZES)
-  for (let before = 0; before < bit; before++) LENGTHS[bit | before] = LENGTHS[before]! + size;
+  for (const [before, length] of LENGTHS.subarray(0, bit).entries()) LENGTHS[bit | before] = length + size;
 
 /** In bytes; of sections that there are. */
 export function recordLength(sections: number): number {
