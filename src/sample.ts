@@ -44,9 +44,12 @@ const LOW_LAG_MS = 50;
 const CHANGE_MS = 100;
 const LOWEST_LEVEL = 64 * 1024;
 
-/** What may be in the ring buffer before packets are left out, until it is known how fast they are read. */
+/**
+ * What may be in the ring buffer before packets are left out, until it is known how fast they are read: code that has just
+ * started is slow, and what waits then delays the end after Ctrl-C.
+ */
 export function firstLevel(bufferBytes: number): number {
-  return bufferBytes / 8;
+  return Math.min(bufferBytes / 8, Math.max(bufferBytes / 32, LOWEST_LEVEL));
 }
 
 /** Follows how fast records are read. All times are milliseconds, levels are bytes in the ring buffer. */

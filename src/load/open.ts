@@ -49,6 +49,8 @@ const SETTLE_MS = 5;
 const MAX_TRACKED = 65_536;
 /** Entries of the map `netns_set` where it is used. */
 const MAX_NAMESPACES = 1024;
+/** Signals wait for the batches that are queued, and so does the end: no more of them than is decoded in a few milliseconds. */
+const BATCHES = { batchBytes: 64 * 1024, queueBatches: 4 };
 /** Sockets whose owners are written down at the start. */
 const MAX_INODE_OWNERS = 1_000_000;
 
@@ -265,7 +267,7 @@ export class AttachedPrograms {
   }
 
   read(onBatch: (batch: ArrayBuffer) => void): RingBufferReader {
-    return new RingBufferReader(this.#object, 'events', { onBatch });
+    return new RingBufferReader(this.#object, 'events', { ...BATCHES, onBatch });
   }
 
   #ticks(): Ticks {

@@ -29,9 +29,9 @@ describe('the level of the ring buffer from which on packets are left out', () =
   it('falls while records wait long, step by step, and not below what a batch needs', () => {
     const level = new SampleLevel(8 * MIB);
     expect(level.follow(200, 0)).toBeUndefined();
-    expect(level.follow(400, 0)).toBe(MIB / 2);
+    expect(level.follow(400, 0)).toBe(MIB / 8);
     expect(level.follow(400, 50)).toBeUndefined();
-    expect(level.follow(400, 100)).toBe(MIB / 4);
+    expect(level.follow(400, 100)).toBe(MIB / 16);
     for (let now = 200; now < 2000; now += 100) level.follow(400, now);
     expect(level.follow(400, 2000)).toBeUndefined();
     expect(level.follow(10, 2100)).toBe(128 * 1024);
@@ -40,7 +40,8 @@ describe('the level of the ring buffer from which on packets are left out', () =
   it('rises to half of the buffer where they do not', () => {
     const level = new SampleLevel(8 * MIB);
     expect(level.follow(100, 0)).toBeUndefined();
-    expect([10, 110, 210].map((now) => level.follow(10, now))).toEqual([2 * MIB, 4 * MIB, undefined]);
+    const times = Array.from({ length: 5 }, (_, i) => 10 + 100 * i);
+    expect(times.map((now) => level.follow(10, now))).toEqual([MIB / 2, MIB, 2 * MIB, 4 * MIB, undefined]);
   });
 
   it('of a small buffer does not fall', () => {
