@@ -2,6 +2,7 @@
 
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <malloc.h>
 
 #include <cerrno>
 #include <cstring>
@@ -148,6 +149,9 @@ RingBufferReader::RingBufferReader(const Napi::CallbackInfo& info) : Wrapped(inf
     if (info[2].IsUndefined()) arguments::Reject(env, "options must be an object, not undefined");
     Napi::Object options = arguments::Options(info[2], "options");
     RingReaderOptions settings;
+#ifdef __GLIBC__
+    malloc_trim(0);  // what loading and attaching took: libbpf reads all types of the kernel for that
+#endif
     settings.batchBytes =
         arguments::Integer(options, "batchBytes", settings.batchBytes, kMinBatchBytes, kMaxBatchBytes);
     settings.batchMs = arguments::Integer(options, "batchMs", settings.batchMs, 0, kMaxBatchMs);

@@ -3,7 +3,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "Failure.h"
 
@@ -11,7 +13,7 @@ RingMapping::RingMapping(int fd, uint32_t dataBytes, const std::string& name)
     : dataBytes_(dataBytes), pageBytes_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
     void* consumer = mmap(nullptr, pageBytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (consumer == MAP_FAILED) throw Failure(errno, "map ring buffer", name);
-    size_t bytes = pageBytes_ + 2 * size_t{dataBytes};
+    size_t bytes = pageBytes_ + size_t{dataBytes};
     void* readOnly = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(pageBytes_));
     if (readOnly == MAP_FAILED) {
         int error = errno;
@@ -26,5 +28,11 @@ RingMapping::RingMapping(int fd, uint32_t dataBytes, const std::string& name)
 
 RingMapping::~RingMapping() {
     munmap(consumer_, pageBytes_);
-    munmap(readOnly_, pageBytes_ + 2 * size_t{dataBytes_});
+    munmap(readOnly_, pageBytes_ + size_t{dataBytes_});
+}
+
+void RingMapping::Copy(uint64_t position, void* to, uint32_t length) const {
+    uint32_t before = std::min<uint64_t>(length, dataBytes_ - (position & (dataBytes_ - 1)));
+    memcpy(to, At(position), before);
+    memcpy(static_cast<uint8_t*>(to) + before, data_, length - before);
 }

@@ -1,6 +1,7 @@
 // The memory of a BPF ring buffer map, as kernel/bpf/ringbuf.c lays it out: a page with the consumer's position
-// (ours to write), a page with the producers' position, then the data twice in a row, so that a record that
-// wraps around is contiguous.
+// (ours to write), a page with the producers' position, then the data. The kernel would map the data twice in a row, so
+// that a record that wraps around is contiguous; but each page counts as resident memory twice then, and records are
+// copied anyway.
 #pragma once
 
 #include <atomic>
@@ -31,7 +32,8 @@ class RingMapping {
     uint32_t Header(uint64_t position) const {
         return __atomic_load_n(reinterpret_cast<const uint32_t*>(At(position)), __ATOMIC_ACQUIRE);
     }
-    const uint8_t* Record(uint64_t position) const { return At(position) + 8; }
+    /** Bytes from `position` on, around the end of the data. */
+    void Copy(uint64_t position, void* to, uint32_t length) const;
 
   private:
     const uint8_t* At(uint64_t position) const { return data_ + (position & (dataBytes_ - 1)); }

@@ -146,7 +146,7 @@ RingReader::State RingReader::Consume(uint64_t limit) {
             return State::kBusy;
         }
         uint32_t length = header & ~kDiscard;
-        if (!(header & kDiscard) && !Append(ring_->Record(position_), length)) return State::kAborted;
+        if (!(header & kDiscard) && !Append(length)) return State::kAborted;
         position_ += Padded(length);
         if (position_ - released_ >= releaseBytes) Release(position_);
     }
@@ -163,7 +163,8 @@ void RingReader::Drain() {
     Flush();
 }
 
-bool RingReader::Append(const uint8_t* record, uint32_t length) {
+// The record at the reader's position.
+bool RingReader::Append(uint32_t length) {
     uint64_t bytes = Padded(length);
     if (bytes > options_.batchBytes) {
         oversized_++;
@@ -180,7 +181,7 @@ bool RingReader::Append(const uint8_t* record, uint32_t length) {
     uint8_t* at = batch_.buffer.get() + batch_.used;
     const uint32_t head[2] = {length, 0};
     memcpy(at, head, sizeof(head));
-    memcpy(at + kHeaderBytes, record, length);
+    ring_->Copy(position_ + kHeaderBytes, at + kHeaderBytes, length);
     memset(at + kHeaderBytes + length, 0, bytes - kHeaderBytes - length);
     batch_.used += static_cast<uint32_t>(bytes);
     batch_.records++;

@@ -63,7 +63,7 @@ class RingReader {
     void Run();
     State Consume(uint64_t limit);
     void Drain();
-    bool Append(const uint8_t* record, uint32_t length);
+    bool Append(uint32_t length);
     bool Flush();
     void Sleep(bool ringToo, int milliseconds);
     void Release(uint64_t position);

@@ -97,6 +97,33 @@ describe.skipIf(missing.bpf)('a ring buffer reader', () => {
     object.close();
   });
 
+  it('puts records together that lie around the end of the buffer', async () => {
+    // 24 bytes with the head, of which 65536 is no multiple: each time around another place is cut
+    const [size, burst, runs] = [16, 1000, 10];
+    const object = load({ size, burst, ringBytes: 1 << 16 });
+    const firsts: bigint[] = [];
+    let right = 0;
+    const { reader } = collect(object, {
+      batchMs: 0,
+      onBatch(batch) {
+        const words = new BigUint64Array(batch);
+        for (let at = 0; at < words.length; at += 3) {
+          firsts.push(words[at + 1]!);
+          if (words[at] === BigInt(size) && words[at + 2] === ~0n + (1n << 64n)) right++;
+        }
+      },
+    });
+    for (let run = 1; run <= runs; run++) {
+      object.testRun('produce');
+      await until(() => firsts.length === run * burst, 'all records');
+    }
+    await reader.stop();
+    expect(counters(object)).toEqual({ produced: runs * burst, failed: 0 });
+    expect(right).toBe(runs * burst);
+    expect(firsts).toEqual(Array.from({ length: runs * burst }, (_, i) => BigInt(i % burst)));
+    object.close();
+  });
+
   it('is the only one of its map until it has stopped or its object is closed', async () => {
     const object = load();
     const sharing = BpfObject.open(fixture('ring'));
