@@ -236,7 +236,8 @@ class Playing {
   /** What there is in the end, also where the case went wrong. */
   async #collect({ watch, tracer, observer }: Looking, lostBefore: number): Promise<void> {
     const { result } = this;
-    if (result.outcome === 'error') await watch.settle(this.#signal.aborted ? 0 : LOOK_AGAIN_MS);
+    await observer.readLast();
+    await watch.settle(this.#signal.aborted ? 0 : PATIENCE_MS);
     result.traces = inOrder(watch.traces);
     result.lost = tracer.lost - lostBefore;
     Object.assign(result, await observer.end(result.traces, result.lost === 0));
