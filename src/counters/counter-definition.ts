@@ -1,4 +1,5 @@
 import type { Outcome, Proto } from '../types.js';
+import type { Stage } from './given-up.js';
 
 /** Which traces moved a counter; see bpf/counters.yaml for each field. */
 export interface CounterRule {
@@ -11,6 +12,9 @@ export interface CounterRule {
   probe?: true;
   abort?: true;
   probed?: true;
+  recycles?: true;
+  givenUp?: readonly Stage[];
+  window?: 'closed' | 'opened';
   family?: 4 | 6;
   at?: readonly string[];
   dropAt?: readonly string[];
@@ -26,7 +30,7 @@ export interface CounterRule {
   states?: readonly string[];
   newStates?: readonly string[];
   paws?: boolean;
-  each?: 'event';
+  each?: 'event' | 'again' | 'timer';
 }
 
 /** Counters of one meaning. */

@@ -2,17 +2,13 @@ import { pawsRefuses } from '../explain/verdict/numbers.js';
 import { functionOf } from '../explain/verdict/sight.js';
 import type { SkbTrace, TraceEvent } from '../types.js';
 import type { CounterRule } from './counter-definition.js';
+import type { Stage } from './given-up.js';
 import type { SentBefore } from './sent-history.js';
+import { goesOut } from './way.js';
 
-const GOING_OUT = new Set(['tcp-out', 'ip-out', 'ipv6-out', 'qdisc', 'device-out']);
 const COMING_IN = new Set(['device-in', 'ip-in', 'ipv6-in']);
 /** Conditions that look at what was sent before. */
-const SENT_BEFORE = ['repeat', 'probe', 'abort', 'probed'] as const;
-
-/** On its way out of its host? */
-export function goesOut({ stage }: TraceEvent): boolean {
-  return GOING_OUT.has(stage);
-}
+const SENT_BEFORE = ['repeat', 'probe', 'abort', 'probed', 'recycles'] as const;
 
 /** A trace as one network namespace, or one of its interfaces, or the whole machine saw it. */
 export interface LocalView {
@@ -24,6 +20,8 @@ export interface LocalView {
   arrives: boolean;
   ends: boolean;
   before: SentBefore;
+  /** The timer that would have sent it once more gave its connection up, which was that far. */
+  givenUp: Stage | undefined;
 }
 
 export interface Bounds {
@@ -50,6 +48,7 @@ export function localView(
   namespaces: readonly (number | undefined)[],
   { netns, ifname, since, until }: Bounds,
   before: SentBefore,
+  givenUp?: Stage,
 ): LocalView | undefined {
   const isHere = (i: number) => netns === undefined || namespaces[i] === netns;
   const events = trace.events.filter(
@@ -70,6 +69,7 @@ export function localView(
     arrives: events.some((event) => COMING_IN.has(event.stage)),
     ends: endsAt !== undefined && events.includes(endsAt),
     before,
+    givenUp,
   };
 }
 
@@ -116,6 +116,7 @@ export function matchRule(rule: CounterRule, view: LocalView): number {
   if (rule.outcomes && !rule.outcomes.includes(view.trace.verdict.outcome)) return 0;
   if ((rule.begins && !view.begins) || (rule.arrives && !view.arrives) || (rule.ends && !view.ends)) return 0;
   if (SENT_BEFORE.some((what) => rule[what] && !view.before[what])) return 0;
+  if (!isOneOf(rule.givenUp, view.givenUp)) return 0;
   if (!pointsAtEvent(rule)) {
     // a verdict is about how the packet ended, and a packet that is sent again begins here
     if ((rule.causes || rule.outcomes) && !view.ends && !rule.begins) return 0;
@@ -124,5 +125,7 @@ export function matchRule(rule: CounterRule, view: LocalView): number {
   }
   const events = view.events.filter((event) => fitsEvent(rule, event) && fitsPacket(rule, view.trace, event));
   if (rule.each === 'event') return events.length;
+  if (rule.each === 'again') return Math.max(0, events.length - 1);
+  if (rule.each === 'timer') return events.length > 0 && view.givenUp ? events.length + 1 : events.length;
   return events.length > 0 ? 1 : 0;
 }

@@ -115,6 +115,57 @@ describe('a counter is moved', () => {
     expect(attribute(syn, sent('AR', 1, 2)).explain('TcpExtTCPAbortOnTimeout', 1n, { netns: NS })?.explained).toBe(0);
   });
 
+  it('by a SYN that this host answers itself with an ICMP error; by none that is too large, or comes from elsewhere', () => {
+    const answered = (text: string, stage = 'tcp-out') =>
+      traceOf([
+        { func: '__tcp_transmit_skb', stage, tcp: tcp('S') },
+        { func: '__icmp_send', stage: 'icmp', tcp: tcp('S'), notes: [{ level: 'warning', text }] },
+      ]);
+    const [refused, large] = ['destination unreachable', 'fragmentation needed'].map((what) =>
+      answered(`ICMP error: ${what}`),
+    );
+    const forwarded = answered('ICMP error: destination unreachable', 'ip-in');
+    const moved = attribute(refused!, large!, forwarded).explain('TcpAttemptFails', 1n, { netns: NS });
+    expect(moved?.traces.ids).toEqual([refused!.id]);
+  });
+
+  it('by what was sent again in vain: each timer, the last one too, and the end of the connection', () => {
+    const vain = (flags: string, ...closing: SkbTrace[]) => {
+      const again = [
+        { t: 151.01, func: '__tcp_retransmit_skb' },
+        { t: 153.03, func: '__tcp_retransmit_skb' },
+      ].map((event) => ({ ...event, notes: [{ level: 'warning' as const, text: 'packet is retransmitted' }] }));
+      const segment = traceOf(
+        [{ func: '__tcp_transmit_skb' }, ...again, { t: 157.04, func: '__kfree_skb' }].map((event) => ({
+          ...event,
+          stage: 'tcp-out',
+          tcp: tcp(flags, { payload: flags === 'S' ? 0 : 5 }),
+        })),
+        { start: 150 },
+      );
+      const attribution = attribute(segment, ...closing);
+      const names = ['TcpExtTCPTimeouts', 'TcpExtTCPLostRetransmit', 'TcpExtTCPAbortOnTimeout'];
+      const all = [...names, 'TcpAttemptFails', 'TcpEstabResets'];
+      return all.map((name) => attribution.explain(name, 9n, { netns: NS })?.explained);
+    };
+    expect(vain('S')).toEqual([3, 1, 1, 1, 0]);
+    expect(vain('AP')).toEqual([3, 1, 1, 0, 1]);
+    const fin = traceOf([{ t: 150.5, func: '__tcp_transmit_skb', stage: 'tcp-out', tcp: tcp('AF', { seq: 6 }) }], {
+      start: 150.5,
+    });
+    expect(vain('AP', fin)).toEqual([3, 1, 1, 0, 0]);
+  });
+
+  it('by the segments that close and open the window, where that is between the readings', () => {
+    const wins = [9, 0, 4].map((win, i) =>
+      traceOf([{ t: 199 + i, func: 'net_dev_queue', stage: 'device-out', tcp: tcp('A', { win }) }]),
+    );
+    const attribution = attribute(...wins);
+    const ids = (name: string) => attribution.explain(name, 1n, { netns: NS })?.traces.ids;
+    expect(ids('TcpExtTCPToZeroWindowAdv')).toEqual([wins[1]!.id]);
+    expect(ids('TcpExtTCPFromZeroWindowAdv')).toEqual([]);
+  });
+
   it('by the one of two MD5 mismatches that its reason names, where there is one', () => {
     const refusal = (reason?: string) =>
       traceOf([{ func: 'kfree_skb', drop: { location: 'tcp_v4_rcv+0x1', ...(reason ? { reason } : {}) } }], {
