@@ -29,6 +29,7 @@ export interface CounterRule {
   ret?: number;
   states?: readonly string[];
   newStates?: readonly string[];
+  ahead?: true;
   paws?: boolean;
   each?: 'event' | 'again' | 'timer';
 }

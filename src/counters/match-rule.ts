@@ -1,4 +1,4 @@
-import { pawsRefuses } from '../explain/verdict/numbers.js';
+import { difference, endOf, pawsRefuses } from '../explain/verdict/numbers.js';
 import { functionOf } from '../explain/verdict/sight.js';
 import type { SkbTrace, TraceEvent } from '../types.js';
 import type { CounterRule } from './counter-definition.js';
@@ -95,6 +95,12 @@ function fitsPacket(rule: CounterRule, trace: SkbTrace, event: TraceEvent): bool
   return noFlags === undefined || (have !== undefined && ![...noFlags].some((f) => have.includes(f)));
 }
 
+/** Is it out of order: behind what is expected next? */
+function isAhead({ tcp, socket }: TraceEvent): boolean {
+  if (!tcp || socket?.rcvNxt === undefined) return false;
+  return difference(tcp.seq, socket.rcvNxt) > 0 && endOf(tcp) !== tcp.seq;
+}
+
 function fitsEvent(rule: CounterRule, event: TraceEvent): boolean {
   const { at, dropAt, loss, reasons, resetReasons, note, ret, states, newStates, paws } = rule;
   const { drop, socket, tcp } = event;
@@ -106,6 +112,7 @@ function fitsEvent(rule: CounterRule, event: TraceEvent): boolean {
   if (note && !event.notes.some(({ text }) => note.some((start) => text.startsWith(start)))) return false;
   if (ret !== undefined && event.ret !== ret) return false;
   if (!isOneOf(states, socket?.state) || !isOneOf(newStates, socket?.newState)) return false;
+  if (rule.ahead && !isAhead(event)) return false;
   if (paws === undefined) return true;
   return tcp !== undefined && socket !== undefined && pawsRefuses(tcp, socket, 0, tcp.flags.includes('R')) === paws;
 }

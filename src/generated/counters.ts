@@ -55,7 +55,7 @@ export const COUNTERS: readonly CounterDefinition[] = [
   {names: ["TcpExtTCPZeroWindowDrop"],meaning: "data that came although the window was closed",by: [{causes: ["zero-window"]},{reasons: ["TCP_ZEROWINDOW"],each: "event"}]},
   {names: ["TcpExtTCPOFODrop"],meaning: "segments out of order that were dropped",by: [{reasons: ["TCP_OFO_DROP","PROTO_MEM"],protos: ["tcp"],each: "event"}]},
   {names: ["TcpExtOfoPruned"],meaning: "segments out of order that were thrown away to save memory",by: [{causes: ["out-of-order-queue-pruned"]},{reasons: ["TCP_OFO_QUEUE_PRUNE"],each: "event"}]},
-  {names: ["TcpExtTCPOFOQueue","TcpExtTCPOFOMerge"],meaning: "segments out of order that were queued, and merged",by: [{at: ["tcp_data_queue_ofo"]}]},
+  {names: ["TcpExtTCPOFOQueue","TcpExtTCPOFOMerge"],meaning: "segments out of order that were queued, and merged",by: [{at: ["tcp_data_queue_ofo"]},{at: ["tcp_data_queue"],ahead: true,each: "event"}]},
   {names: ["TcpExtRcvPruned"],meaning: "segments for which a receive queue could not be made smaller",by: [{at: ["tcp_try_rmem_schedule"],note: ["there is no room in the receive buffer"],each: "event"}]},
   {names: ["TcpExtPruneCalled"],meaning: "times that a receive queue was made smaller to save memory",by: [{at: ["tcp_try_rmem_schedule"],note: ["there is no room in the receive buffer"],each: "event"}]},
   {names: ["TcpExtTCPRcvCollapsed"],meaning: "segments in receive queues that were put together to save memory"},

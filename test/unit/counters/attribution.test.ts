@@ -166,6 +166,14 @@ describe('a counter is moved', () => {
     expect(ids('TcpExtTCPFromZeroWindowAdv')).toEqual([]);
   });
 
+  it('by what is queued out of order: data, or a FIN, behind the next number', () => {
+    const queued = (flags: string, seq: number, payload: number) =>
+      traceOf([{ func: 'tcp_data_queue', stage: 'tcp-in', tcp: tcp(flags, { seq, payload }), socket: { rcvNxt: 10 } }]);
+    const [data, fin, next, ack] = [queued('AP', 11, 5), queued('AF', 11, 0), queued('AP', 10, 5), queued('A', 11, 0)];
+    const moved = attribute(data!, fin!, next!, ack!).explain('TcpExtTCPOFOQueue', 2n, { netns: NS });
+    expect(moved?.traces.ids).toEqual([data!.id, fin!.id]);
+  });
+
   it('by the one of two MD5 mismatches that its reason names, where there is one', () => {
     const refusal = (reason?: string) =>
       traceOf([{ func: 'kfree_skb', drop: { location: 'tcp_v4_rcv+0x1', ...(reason ? { reason } : {}) } }], {
