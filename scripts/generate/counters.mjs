@@ -36,7 +36,7 @@ function convertRule(rule, what) {
     requireThat(LISTS.has(key) === Array.isArray(value), `${what}: ${key} is ${LISTS.has(key) ? 'a list' : 'no list'}`);
   for (const flags of [rule.flags, rule.no_flags])
     requireThat(/^[SARPFU]*$/.test(flags ?? ''), `${what}: flags are letters of SARPFU`);
-  requireThat(['event', 'again', 'timer', undefined].includes(rule.each), `${what}: each is event, again or timer`);
+  requireThat(['event', 'again', undefined].includes(rule.each), `${what}: each is event or again`);
   requireThat(['closed', 'opened', undefined].includes(rule.window), `${what}: window is closed or opened`);
   requireThat(!rule.window || Object.keys(rule).length === 1, `${what}: window is a condition by itself`);
   requireThat(

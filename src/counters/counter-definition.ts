@@ -31,7 +31,7 @@ export interface CounterRule {
   newStates?: readonly string[];
   ahead?: true;
   paws?: boolean;
-  each?: 'event' | 'again' | 'timer';
+  each?: 'event' | 'again';
 }
 
 /** Counters of one meaning. */

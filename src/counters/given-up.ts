@@ -38,11 +38,13 @@ export function letGo(trace: SkbTrace): LetGo | undefined {
   const [first] = events;
   const last = events.at(-1);
   if (!first || !last || way === undefined || !goesOut(first) || !FREES.has(last.func)) return undefined;
-  const again = events.filter(({ func, skb }) => /^(__)?tcp_retransmit_skb$/.test(func) && skb === last.skb);
-  const lastSent = again.at(-1)?.t;
-  if (lastSent === undefined) return undefined;
-  const isSyn = again[0]?.tcp?.flags.includes('S') === true;
-  const atLeast = nextPause(lastSent - (again.at(-2)?.t ?? first.t), isSyn);
+  const sent = events.filter(({ func, skb }) => SENDS.has(func) && skb === last.skb);
+  const { t: lastSent = 0, tcp } = sent.at(-1) ?? {};
+  // one function calls the other
+  const sentBefore = sent.findLast(({ t }) => t < lastSent - TICK);
+  if (!sentBefore) return undefined;
+  const isSyn = tcp?.flags.includes('S') === true;
+  const atLeast = nextPause(lastSent - sentBefore.t, isSyn);
   return { way, lastSent, isSyn, isInTime: atLeast !== undefined && last.t - lastSent >= atLeast };
 }
 
@@ -80,7 +82,6 @@ export class GivenUp {
    */
   has({ way, lastSent, isSyn, isInTime }: LetGo): boolean {
     const arrived = this.#arrived.get(way);
-    // __tcp_transmit_skb() is part of the sending again
     if ((this.#sent.get(way) ?? 0) > lastSent + TICK) return false;
     if (arrived !== undefined && arrived >= lastSent) return false;
     return isInTime || (arrived !== undefined && !isSyn);

@@ -133,6 +133,5 @@ export function matchRule(rule: CounterRule, view: LocalView): number {
   const events = view.events.filter((event) => fitsEvent(rule, event) && fitsPacket(rule, view.trace, event));
   if (rule.each === 'event') return events.length;
   if (rule.each === 'again') return Math.max(0, events.length - 1);
-  if (rule.each === 'timer') return events.length > 0 && view.givenUp ? events.length + 1 : events.length;
   return events.length > 0 ? 1 : 0;
 }

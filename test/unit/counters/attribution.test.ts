@@ -86,6 +86,13 @@ describe('a counter is moved', () => {
       expect(attribution.explain(name, 2n, { netns: NS })).toMatchObject({ explained: 2, traces: { count: 1 } });
   });
 
+  it('as often as it was sent again, also where the function that does so is inlined', () => {
+    const sent = { stage: 'tcp-out', tcp: tcp('S'), func: '__tcp_transmit_skb' };
+    const attribution = attribute(traceOf([sent, sent, sent]), traceOf([sent]));
+    for (const name of ['TcpExtTCPSynRetrans', 'TcpRetransSegs', 'TcpExtTCPTimeouts'])
+      expect(attribution.explain(name, 3n, { netns: NS })).toMatchObject({ explained: 2, traces: { count: 1 } });
+  });
+
   it('by a trace that could have moved it far more often, where nothing else comes nearer', () => {
     const note = { level: 'warning' as const, text: 'packet is retransmitted' };
     const again = { stage: 'tcp-out', tcp: tcp('AP', { payload: 5 }), func: '__tcp_retransmit_skb', notes: [note] };
@@ -133,7 +140,9 @@ describe('a counter is moved', () => {
     const vain = (flags: string, ...closing: SkbTrace[]) => {
       const again = [
         { t: 151.01, func: '__tcp_retransmit_skb' },
+        { t: 151.01, func: '__tcp_transmit_skb' },
         { t: 153.03, func: '__tcp_retransmit_skb' },
+        { t: 153.03, func: '__tcp_transmit_skb' },
       ].map((event) => ({ ...event, notes: [{ level: 'warning' as const, text: 'packet is retransmitted' }] }));
       const segment = traceOf(
         [{ func: '__tcp_transmit_skb' }, ...again, { t: 157.04, func: '__kfree_skb' }].map((event) => ({

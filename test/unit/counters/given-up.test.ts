@@ -14,7 +14,10 @@ const traceOf = (tuple: typeof TUPLE, events: Partial<TraceEvent>[]): SkbTrace =
 function segment(sent: readonly number[], freed: number, flags = 'AP'): SkbTrace {
   const tcp = { seq: 1, ack: 1, flags, win: 1, payload: 0 };
   const first = { t: sent[0]!, func: '__tcp_transmit_skb', stage: 'tcp-out', tcp };
-  const again = sent.slice(1).map((t) => ({ t, func: '__tcp_retransmit_skb', stage: 'tcp-out', tcp }));
+  const again = sent.slice(1).flatMap((t) => [
+    { t, func: '__tcp_retransmit_skb', stage: 'tcp-out', tcp },
+    { t: t + 0.004, func: '__tcp_transmit_skb', stage: 'tcp-out', tcp },
+  ]);
   // the copy that was sent is lost elsewhere
   const lost = { t: sent.at(-1)!, skb: 1, netns: 43, func: 'kfree_skb', stage: 'life', tcp };
   return traceOf(TUPLE, [first, ...again, lost, { t: freed, func: '__kfree_skb', stage: 'life', tcp }]);
