@@ -17,6 +17,7 @@ export interface CounterRule {
   window?: 'closed' | 'opened';
   family?: 4 | 6;
   at?: readonly string[];
+  notAt?: readonly string[];
   dropAt?: readonly string[];
   loss?: true;
   reasons?: readonly string[];
@@ -29,7 +30,8 @@ export interface CounterRule {
   ret?: number;
   states?: readonly string[];
   newStates?: readonly string[];
-  ahead?: true;
+  gone?: true;
+  ahead?: 'queued' | 'refused';
   paws?: boolean;
   each?: 'event' | 'again';
 }

@@ -73,6 +73,12 @@ export function localView(
   };
 }
 
+/** Does a segment that came find the receive buffer full? */
+export function findsNoRoom({ func, notes, drop }: TraceEvent): boolean {
+  const isRefused = notes.some(({ text }) => text.startsWith('there is no room in the receive buffer'));
+  return (func === 'tcp_try_rmem_schedule' && isRefused) || drop?.reason === 'PROTO_MEM';
+}
+
 /** Conditions of a rule that point at an event. */
 function pointsAtEvent(rule: CounterRule): boolean {
   const { at, dropAt, loss, reasons, resetReasons, note, ret, states, newStates, paws } = rule;
@@ -95,13 +101,16 @@ function fitsPacket(rule: CounterRule, trace: SkbTrace, event: TraceEvent): bool
   return noFlags === undefined || (have !== undefined && ![...noFlags].some((f) => have.includes(f)));
 }
 
-/** Is it out of order: behind what is expected next? */
-function isAhead({ tcp, socket }: TraceEvent): boolean {
-  if (!tcp || socket?.rcvNxt === undefined) return false;
-  return difference(tcp.seq, socket.rcvNxt) > 0 && endOf(tcp) !== tcp.seq;
+/** What became of a segment that is out of order, behind what is expected next; undefined of others. */
+function aheadOf(event: TraceEvent, { events }: LocalView): CounterRule['ahead'] {
+  const { tcp, socket } = event;
+  if (!tcp || socket?.rcvNxt === undefined || endOf(tcp) === tcp.seq) return undefined;
+  if (difference(tcp.seq, socket.rcvNxt) <= 0) return undefined;
+  const next = events[events.indexOf(event) + 1];
+  return next && findsNoRoom(next) ? 'refused' : 'queued';
 }
 
-function fitsEvent(rule: CounterRule, event: TraceEvent): boolean {
+function fitsEvent(rule: CounterRule, event: TraceEvent, view: LocalView): boolean {
   const { at, dropAt, loss, reasons, resetReasons, note, ret, states, newStates, paws } = rule;
   const { drop, socket, tcp } = event;
   if (!isOneOf(at, event.func)) return false;
@@ -112,7 +121,8 @@ function fitsEvent(rule: CounterRule, event: TraceEvent): boolean {
   if (note && !event.notes.some(({ text }) => note.some((start) => text.startsWith(start)))) return false;
   if (ret !== undefined && event.ret !== ret) return false;
   if (!isOneOf(states, socket?.state) || !isOneOf(newStates, socket?.newState)) return false;
-  if (rule.ahead && !isAhead(event)) return false;
+  if (rule.gone && socket?.requestLeft === true) return false;
+  if (rule.ahead && aheadOf(event, view) !== rule.ahead) return false;
   if (paws === undefined) return true;
   return tcp !== undefined && socket !== undefined && pawsRefuses(tcp, socket, 0, tcp.flags.includes('R')) === paws;
 }
@@ -124,13 +134,14 @@ export function matchRule(rule: CounterRule, view: LocalView): number {
   if ((rule.begins && !view.begins) || (rule.arrives && !view.arrives) || (rule.ends && !view.ends)) return 0;
   if (SENT_BEFORE.some((what) => rule[what] && !view.before[what])) return 0;
   if (!isOneOf(rule.givenUp, view.givenUp)) return 0;
+  if (rule.notAt && view.events.some(({ func }) => rule.notAt?.includes(func))) return 0;
   if (!pointsAtEvent(rule)) {
     // a verdict is about how the packet ended, and a packet that is sent again begins here
     if ((rule.causes || rule.outcomes) && !view.ends && !rule.begins) return 0;
     const telling = view.events.find((event) => event.tcp ?? event.icmp) ?? view.events[0];
     return telling && fitsPacket(rule, view.trace, telling) ? 1 : 0;
   }
-  const events = view.events.filter((event) => fitsEvent(rule, event) && fitsPacket(rule, view.trace, event));
+  const events = view.events.filter((event) => fitsEvent(rule, event, view) && fitsPacket(rule, view.trace, event));
   if (rule.each === 'event') return events.length;
   if (rule.each === 'again') return Math.max(0, events.length - 1);
   return events.length > 0 ? 1 : 0;

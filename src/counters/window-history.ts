@@ -1,6 +1,7 @@
 import type { SkbTrace } from '../types.js';
 import type { CounterRule } from './counter-definition.js';
-import { goesOut, remember, wayOf } from './way.js';
+import { findsNoRoom } from './match-rule.js';
+import { goesOut, remember, wayBack, wayOf } from './way.js';
 
 /** Sendings that wait for those before them: traces are finished in another order. When there are more, the older half is judged. */
 const MAX_WAITING = 32_768;
@@ -12,12 +13,13 @@ const MAX_WAYS = 65_536;
 /** What verdicts are counted by: all that is kept of a trace. */
 export type CountedTrace = Pick<SkbTrace, 'id'> & { verdict: Pick<SkbTrace['verdict'], 'outcome' | 'cause'> };
 
-/** A window that was offered. */
+/** A window that was offered, or that the socket had no room for what came: then it offers none next, which is not counted (ICSK_ACK_NOMEM). */
 interface Sending {
   netns: number;
   way: string;
   t: number;
-  isZero: boolean;
+  /** Undefined: there was no room. */
+  isZero: boolean | undefined;
   flags: string;
   trace: CountedTrace;
 }
@@ -51,14 +53,29 @@ function sendingsOf(trace: SkbTrace): Sending[] {
   });
 }
 
+/** Times at which there was no room for what came. */
+function refusalsOf(trace: SkbTrace): Sending[] {
+  const { id, proto, events, verdict } = trace;
+  if (proto !== 'tcp') return [];
+  return events.flatMap((event) => {
+    const { t, netns } = event;
+    const way = findsNoRoom(event) ? wayBack(trace, event) : undefined;
+    return way === undefined || netns === undefined
+      ? []
+      : [{ netns, way, t, isZero: undefined, flags: '', trace: { id, verdict } }];
+  });
+}
+
 /** Compares the windows that each socket offers, in the order in which they were sent. */
 export class WindowHistory {
   #waiting: Sending[] = [];
   /** Was the last window of this way zero? Undefined behind a FIN: what follows may be of TIME_WAIT, which does not count. */
   readonly #ways = new Map<string, boolean | undefined>();
+  /** Those that had no room, and have not said so yet. */
+  readonly #refusing = new Set<string>();
 
   add(trace: SkbTrace): WindowChange[] {
-    this.#waiting.push(...sendingsOf(trace));
+    this.#waiting.push(...sendingsOf(trace), ...refusalsOf(trace));
     return this.#waiting.length > MAX_WAITING ? this.#judge(MAX_WAITING / 2) : [];
   }
 
@@ -70,12 +87,17 @@ export class WindowHistory {
   #judge(count: number): WindowChange[] {
     this.#waiting.sort((a, b) => a.t - b.t);
     return this.#waiting.splice(0, count).flatMap(({ netns, way, t, isZero, flags, trace }) => {
+      if (isZero === undefined) {
+        if (this.#refusing.size < MAX_WAYS) this.#refusing.add(way);
+        return [];
+      }
+      const hadNoRoom = this.#refusing.delete(way);
       const isKnown = this.#ways.has(way);
       const wasZero = this.#ways.get(way);
       const isNew = flags.includes('S');
       if (isKnown && wasZero === undefined && !isNew) return [];
       remember(this.#ways, way, flags.includes('F') ? undefined : isZero, MAX_WAYS);
-      if (!isKnown || isNew || isZero === wasZero) return [];
+      if (!isKnown || isNew || isZero === wasZero || (isZero && hadNoRoom)) return [];
       return [{ netns, t, window: isZero ? ('closed' as const) : ('opened' as const), trace }];
     });
   }

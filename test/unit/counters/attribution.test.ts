@@ -58,6 +58,17 @@ describe('a counter is moved', () => {
     expect(attribution.explain('TcpExtEmbryonicRsts', 1n, { netns: NS })).toMatchObject({ explained: 1 });
   });
 
+  it('not by one that leaves the request, or that ended TIME_WAIT', () => {
+    const outside = refused({ tcp: tcp('R', { tsval: 100 }), socket: { tsRecent: 100, requestLeft: true } });
+    const verdict = { ...outside.verdict, outcome: 'worked' as const, cause: 'rst-did-its-work' };
+    const freed = { func: 'kfree_skb', tcp: tcp('R'), drop: { location: 'tcp_v4_rcv+0x1', noLoss: 'it worked' } };
+    const ofTimeWait = traceOf([{ func: 'tcp_timewait_state_process', tcp: tcp('R') }, freed], { verdict });
+    const ofRequest = traceOf([freed], { verdict });
+    const attribution = attribute(outside, ofTimeWait, ofRequest);
+    for (const name of ['TcpExtEmbryonicRsts', 'TcpAttemptFails'])
+      expect(attribution.explain(name, 1n, { netns: NS })?.traces.ids).toEqual([ofRequest.id]);
+  });
+
   it('only in the namespace where it happened, and only between the readings', () => {
     const attribution = attribute(refused(), refused({ t: 99 }), refused({ t: 201 }), refused({ netns: 44 }));
     expect(attribution.explain('TcpExtPAWSEstab', 3n, { netns: NS })).toMatchObject({ explained: 1, unexplained: 2 });
@@ -181,6 +192,12 @@ describe('a counter is moved', () => {
     const [data, fin, next, ack] = [queued('AP', 11, 5), queued('AF', 11, 0), queued('AP', 10, 5), queued('A', 11, 0)];
     const moved = attribute(data!, fin!, next!, ack!).explain('TcpExtTCPOFOQueue', 2n, { netns: NS });
     expect(moved?.traces.ids).toEqual([data!.id, fin!.id]);
+    const note = { level: 'error' as const, text: 'there is no room in the receive buffer for this segment' };
+    const dropped = queued('AP', 11, 5);
+    dropped.events.push(traceEvent({ t: 150, netns: NS, func: 'tcp_try_rmem_schedule', notes: [note] }));
+    const others = attribute(dropped, data!);
+    expect(others.explain('TcpExtTCPOFODrop', 1n, { netns: NS })?.traces.ids).toEqual([dropped.id]);
+    expect(others.explain('TcpExtTCPOFOQueue', 1n, { netns: NS })?.traces.ids).toEqual([data!.id]);
   });
 
   it('by the one of two MD5 mismatches that its reason names, where there is one', () => {

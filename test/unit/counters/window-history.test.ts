@@ -4,6 +4,7 @@ import type { SkbTrace, TraceEvent } from '../../../src/types.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
 
 const NS = 42;
+const TUPLE = { saddr: '10.0.0.1', sport: 8000, daddr: '10.0.0.2', dport: 41000 };
 
 /** One sending of a socket: behind __tcp_transmit_skb() the header is not written yet. */
 const sending = (t: number, win: number, flags = 'A'): Partial<TraceEvent>[] => [
@@ -16,7 +17,11 @@ const queued = (t: number, win: number, flags = 'A'): Partial<TraceEvent>[] => [
 ];
 
 function traceOf(id: string, events: Partial<TraceEvent>[]): SkbTrace {
-  return skbTrace({ id, events: events.map((event) => traceEvent({ netns: NS, stage: 'tcp-out', ...event })) });
+  return skbTrace({
+    id,
+    tuple: TUPLE,
+    events: events.map((event) => traceEvent({ netns: NS, stage: 'tcp-out', ...event })),
+  });
 }
 
 /** Of traces that are finished in this order: which changed the window, and how. */
@@ -60,6 +65,26 @@ describe('a window', () => {
     expect(changes(traceOf('0', sending(0, 9)), traceOf('1', [answer]), traceOf('2', sending(2, 9)))).toEqual([]);
     expect(changes(traceOf('0', queued(0, 9)), traceOf('1', queued(1, 0, 'AR')))).toEqual([]);
     expect(changes(traceOf('0', sending(0, 9, 'AF')), traceOf('1', sending(1, 0)))).toEqual([]);
+  });
+
+  it('that is zero because there was no room for what came is not counted, its opening is', () => {
+    const refused = skbTrace({
+      id: 'refused',
+      tuple: { saddr: TUPLE.daddr, sport: TUPLE.dport, daddr: TUPLE.saddr, dport: TUPLE.sport },
+      events: [
+        traceEvent({
+          t: 1,
+          netns: NS,
+          func: 'tcp_try_rmem_schedule',
+          notes: [{ level: 'error', text: 'there is no room in the receive buffer for this segment' }],
+        }),
+      ],
+    });
+    const sent = [9, 0, 0, 9, 0].map((win, i) => traceOf(`${i}`, sending(i + 0.5, win)));
+    expect(changes(...sent, refused)).toEqual([
+      ['3', 'opened'],
+      ['4', 'closed'],
+    ]);
   });
 
   it('is not that of what is forwarded here', () => {
