@@ -11,6 +11,7 @@ const MAX_IDS = 8;
 const MAX_VERDICTS = 20;
 /** Namespaces and interfaces that are counted for; a machine has fewer. */
 const MAX_PLACES = 4096;
+/** Traces that wait for what else was sent and came. */
 const MAX_WAITING = 1024;
 
 /** Traces that moved a counter, and how often. */
@@ -74,7 +75,6 @@ export class Attribution {
   readonly #sent = new SentHistory();
   readonly #windows = new WindowHistory();
   readonly #givenUp = new GivenUp();
-  /** Traces that wait for what else was sent and came. */
   readonly #waiting: { trace: SkbTrace; before: SentBefore; end: LetGo }[] = [];
 
   constructor(readings: Readings) {
@@ -87,11 +87,12 @@ export class Attribution {
     this.#givenUp.see(trace);
     const end = letGo(trace);
     if (!end) this.#attribute(trace, before);
-    else if (this.#waiting.push({ trace, before, end }) > MAX_WAITING) this.#settleWaiting();
+    else if (this.#waiting.push({ trace, before, end }) > MAX_WAITING) this.#settleWaiting(MAX_WAITING / 2);
   }
 
-  #settleWaiting(): void {
-    for (const { trace, before, end } of this.#waiting.splice(0)) {
+  /** The oldest: what was sent and came shortly before they ended has been seen. */
+  #settleWaiting(count: number): void {
+    for (const { trace, before, end } of this.#waiting.splice(0, count)) {
       const stage = end.isSyn ? 'handshake' : this.#sent.hasClosed(end.way) ? 'closing' : 'connection';
       this.#attribute(trace, before, this.#givenUp.has(end) ? stage : undefined);
     }
@@ -159,7 +160,7 @@ export class Attribution {
     delta: bigint,
     { netns, ifname }: { netns?: number; ifname?: string },
   ): MovedCounter | undefined {
-    this.#settleWaiting();
+    this.#settleWaiting(this.#waiting.length);
     for (const change of this.#windows.end()) this.#addWindow(change);
     const kind = counterKind(name);
     if (kind === 'traffic' || kind === 'setting') return undefined;
