@@ -9,18 +9,22 @@ const COUNTER_KEYS = new Set(['names', 'meaning', 'by', 'instead']);
 /** Key in the table, and in TypeScript. */
 const RULE_KEYS = {
   ...Object.fromEntries(
-    'causes outcomes begins arrives ends repeat probe abort probed family at loss reasons note protos types flags ret states paws each'
+    'causes outcomes begins arrives ends repeat probe abort probed recycles window family at loss reasons note protos types flags ret states gone ahead paws each'
       .split(' ')
       .map((key) => [key, key]),
   ),
+  given_up: 'givenUp',
+  not_at: 'notAt',
   drop_at: 'dropAt',
   reset_reasons: 'resetReasons',
   no_flags: 'noFlags',
   new_states: 'newStates',
 };
 const LISTS = new Set(
-  'causes outcomes at drop_at reasons reset_reasons note protos types states new_states'.split(' '),
+  'causes outcomes given_up at not_at drop_at reasons reset_reasons note protos types states new_states'.split(' '),
 );
+/** How far a connection was that is given up. */
+const STAGES = ['handshake', 'connection', 'closing'];
 const NAME = /^(?:(?:softnet|conntrack|link):)?\w+\*?$/;
 
 function convertRule(rule, what) {
@@ -33,7 +37,14 @@ function convertRule(rule, what) {
     requireThat(LISTS.has(key) === Array.isArray(value), `${what}: ${key} is ${LISTS.has(key) ? 'a list' : 'no list'}`);
   for (const flags of [rule.flags, rule.no_flags])
     requireThat(/^[SARPFU]*$/.test(flags ?? ''), `${what}: flags are letters of SARPFU`);
-  requireThat(['event', undefined].includes(rule.each), `${what}: each is event`);
+  requireThat(['event', 'again', undefined].includes(rule.each), `${what}: each is event or again`);
+  requireThat(['queued', 'refused', undefined].includes(rule.ahead), `${what}: ahead is queued or refused`);
+  requireThat(['closed', 'opened', undefined].includes(rule.window), `${what}: window is closed or opened`);
+  requireThat(!rule.window || Object.keys(rule).length === 1, `${what}: window is a condition by itself`);
+  requireThat(
+    (rule.given_up ?? []).every((stage) => STAGES.includes(stage)),
+    `${what}: given_up are some of ${STAGES.join(', ')}`,
+  );
   requireThat([4, 6, undefined].includes(rule.family), `${what}: family is 4 or 6`);
   return Object.fromEntries(Object.entries(rule).map(([key, value]) => [RULE_KEYS[key], value]));
 }

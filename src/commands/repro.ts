@@ -62,11 +62,15 @@ class Reporter {
   async report(result: CaseResult): Promise<void> {
     const { json, keep } = this.#options;
     this.results.push(result);
-    if (json) {
-      for (const trace of result.traces) await this.#writer.write(jsonLine(trace));
-      await this.#writer.write(jsonLine(toRecord(result)));
-    } else await this.#writer.write(resultText(result, this.#formatter, useColor(this.#options)));
-    if (keep && result.hosts.length > 0) process.stderr.write(keptText(result));
+    try {
+      if (json) {
+        for (const trace of result.traces) await this.#writer.write(jsonLine(trace));
+        await this.#writer.write(jsonLine(toRecord(result)));
+      } else await this.#writer.write(resultText(result, this.#formatter, useColor(this.#options)));
+    } finally {
+      // it stands also where the result could not be written
+      if (keep && result.hosts.length > 0) process.stderr.write(keptText(result));
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-import { goesOut, namespacesOf } from '../counters/match-rule.js';
+import { namespacesOf } from '../counters/match-rule.js';
+import { goesOut } from '../counters/way.js';
 import { plainAddress } from '../decode/addresses.js';
 import { isRefusedReset } from '../explain/connections/refused-reset.js';
 import type { InetSocket, Leftover, SkbTrace, Tuple } from '../types.js';

@@ -1,14 +1,18 @@
 import type { CounterTraces, MovedCounter, SkbTrace } from '../types.js';
 import type { CounterDefinition } from './counter-definition.js';
 import { ATTRIBUTED, type CounterScope, counterKind } from './counter-table.js';
+import { GivenUp, type LetGo, letGo, type Stage } from './given-up.js';
 import { localView, namespacesOf } from './match-rule.js';
 import { RuleIndex, type RuleList } from './rule-index.js';
 import { type SentBefore, SentHistory } from './sent-history.js';
+import { type CountedTrace, type WindowChange, WindowHistory } from './window-history.js';
 
 const MAX_IDS = 8;
 const MAX_VERDICTS = 20;
 /** Namespaces and interfaces that are counted for; a machine has fewer. */
 const MAX_PLACES = 4096;
+/** Traces that wait for what else was sent and came. */
+const MAX_WAITING = 1024;
 
 /** Traces that moved a counter, and how often. */
 class Tally {
@@ -17,7 +21,7 @@ class Tally {
   readonly #ids: string[] = [];
   readonly #verdicts = new Map<string, CounterTraces['verdicts'][number]>();
 
-  add({ id, verdict: { outcome, cause } }: SkbTrace, times: number): void {
+  add({ id, verdict: { outcome, cause } }: CountedTrace, times: number): void {
     this.evidence += times;
     this.#count++;
     if (this.#ids.length < MAX_IDS) this.#ids.push(id);
@@ -69,25 +73,52 @@ export class Attribution {
   readonly #readings: Readings;
   readonly #places = new Map<string, PlaceTallies>();
   readonly #sent = new SentHistory();
+  readonly #windows = new WindowHistory();
+  readonly #givenUp = new GivenUp();
+  readonly #waiting: { trace: SkbTrace; before: SentBefore; end: LetGo }[] = [];
 
   constructor(readings: Readings) {
     this.#readings = readings;
   }
 
   add(trace: SkbTrace): void {
-    const namespaces = namespacesOf(trace);
     const before = this.#sent.add(trace);
+    for (const change of this.#windows.add(trace)) this.#addWindow(change);
+    this.#givenUp.see(trace);
+    const end = letGo(trace);
+    if (!end) this.#attribute(trace, before);
+    else if (this.#waiting.push({ trace, before, end }) > MAX_WAITING) this.#settleWaiting(MAX_WAITING / 2);
+  }
+
+  /** The oldest: what was sent and came shortly before they ended has been seen. */
+  #settleWaiting(count: number): void {
+    for (const { trace, before, end } of this.#waiting.splice(0, count)) {
+      const stage = end.isSyn ? 'handshake' : this.#sent.hasClosed(end.way) ? 'closing' : 'connection';
+      this.#attribute(trace, before, this.#givenUp.has(end) ? stage : undefined);
+    }
+  }
+
+  #addWindow({ netns, t, window, trace }: WindowChange): void {
+    const since = this.#readings.since(netns);
+    if (since === undefined || t < since || t > this.#readings.until(netns)) return;
+    for (const definition of ATTRIBUTED.netns)
+      if (definition.by?.some((rule) => rule.window === window))
+        this.#tallies(`${netns}`, definition)?.by.add(trace, 1);
+  }
+
+  #attribute(trace: SkbTrace, before: SentBefore, stage?: Stage): void {
+    const namespaces = namespacesOf(trace);
     const { start, end } = this.#readings;
     for (const netns of new Set(namespaces)) {
       const since = netns === undefined ? undefined : this.#readings.since(netns);
       if (netns === undefined || since === undefined) continue;
       const bounds = { netns, since, until: this.#readings.until(netns) };
-      this.#addView('netns', `${netns}`, trace, namespaces, bounds, before);
+      this.#addView('netns', `${netns}`, trace, namespaces, bounds, before, stage);
       const names = new Set(trace.events.flatMap((event, i) => (namespaces[i] === netns ? (event.ifname ?? []) : [])));
       for (const ifname of names)
-        this.#addView('link', `${netns} ${ifname}`, trace, namespaces, { ...bounds, ifname }, before);
+        this.#addView('link', `${netns} ${ifname}`, trace, namespaces, { ...bounds, ifname }, before, stage);
     }
-    this.#addView('machine', '', trace, namespaces, { since: start, until: end }, before);
+    this.#addView('machine', '', trace, namespaces, { since: start, until: end }, before, stage);
   }
 
   #addView(
@@ -97,8 +128,9 @@ export class Attribution {
     namespaces: readonly (number | undefined)[],
     bounds: Parameters<typeof localView>[2],
     before: SentBefore,
+    stage: Stage | undefined,
   ): void {
-    const view = localView(trace, namespaces, bounds, before);
+    const view = localView(trace, namespaces, bounds, before, stage);
     if (!view) return;
     for (const { definition, by, instead } of RULES[scope].match(view)) {
       const tallies = this.#tallies(place, definition);
@@ -128,6 +160,8 @@ export class Attribution {
     delta: bigint,
     { netns, ifname }: { netns?: number; ifname?: string },
   ): MovedCounter | undefined {
+    this.#settleWaiting(this.#waiting.length);
+    for (const change of this.#windows.end()) this.#addWindow(change);
     const kind = counterKind(name);
     if (kind === 'traffic' || kind === 'setting') return undefined;
     const place = netns === undefined ? '' : ifname === undefined ? `${netns}` : `${netns} ${ifname}`;

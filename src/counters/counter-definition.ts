@@ -1,4 +1,5 @@
 import type { Outcome, Proto } from '../types.js';
+import type { Stage } from './given-up.js';
 
 /** Which traces moved a counter; see bpf/counters.yaml for each field. */
 export interface CounterRule {
@@ -11,8 +12,12 @@ export interface CounterRule {
   probe?: true;
   abort?: true;
   probed?: true;
+  recycles?: true;
+  givenUp?: readonly Stage[];
+  window?: 'closed' | 'opened';
   family?: 4 | 6;
   at?: readonly string[];
+  notAt?: readonly string[];
   dropAt?: readonly string[];
   loss?: true;
   reasons?: readonly string[];
@@ -25,8 +30,10 @@ export interface CounterRule {
   ret?: number;
   states?: readonly string[];
   newStates?: readonly string[];
+  gone?: true;
+  ahead?: 'queued' | 'refused';
   paws?: boolean;
-  each?: 'event';
+  each?: 'event' | 'again';
 }
 
 /** Counters of one meaning. */

@@ -1,18 +1,14 @@
-import { pawsRefuses } from '../explain/verdict/numbers.js';
+import { difference, endOf, pawsRefuses } from '../explain/verdict/numbers.js';
 import { functionOf } from '../explain/verdict/sight.js';
 import type { SkbTrace, TraceEvent } from '../types.js';
 import type { CounterRule } from './counter-definition.js';
+import type { Stage } from './given-up.js';
 import type { SentBefore } from './sent-history.js';
+import { goesOut } from './way.js';
 
-const GOING_OUT = new Set(['tcp-out', 'ip-out', 'ipv6-out', 'qdisc', 'device-out']);
 const COMING_IN = new Set(['device-in', 'ip-in', 'ipv6-in']);
 /** Conditions that look at what was sent before. */
-const SENT_BEFORE = ['repeat', 'probe', 'abort', 'probed'] as const;
-
-/** On its way out of its host? */
-export function goesOut({ stage }: TraceEvent): boolean {
-  return GOING_OUT.has(stage);
-}
+const SENT_BEFORE = ['repeat', 'probe', 'abort', 'probed', 'recycles'] as const;
 
 /** A trace as one network namespace, or one of its interfaces, or the whole machine saw it. */
 export interface LocalView {
@@ -24,6 +20,8 @@ export interface LocalView {
   arrives: boolean;
   ends: boolean;
   before: SentBefore;
+  /** The timer that would have sent it once more gave its connection up, which was that far. */
+  givenUp: Stage | undefined;
 }
 
 export interface Bounds {
@@ -50,6 +48,7 @@ export function localView(
   namespaces: readonly (number | undefined)[],
   { netns, ifname, since, until }: Bounds,
   before: SentBefore,
+  givenUp?: Stage,
 ): LocalView | undefined {
   const isHere = (i: number) => netns === undefined || namespaces[i] === netns;
   const events = trace.events.filter(
@@ -70,7 +69,14 @@ export function localView(
     arrives: events.some((event) => COMING_IN.has(event.stage)),
     ends: endsAt !== undefined && events.includes(endsAt),
     before,
+    givenUp,
   };
+}
+
+/** Does a segment that came find the receive buffer full? */
+export function findsNoRoom({ func, notes, drop }: TraceEvent): boolean {
+  const isRefused = notes.some(({ text }) => text.startsWith('there is no room in the receive buffer'));
+  return (func === 'tcp_try_rmem_schedule' && isRefused) || drop?.reason === 'PROTO_MEM';
 }
 
 /** Conditions of a rule that point at an event. */
@@ -95,7 +101,16 @@ function fitsPacket(rule: CounterRule, trace: SkbTrace, event: TraceEvent): bool
   return noFlags === undefined || (have !== undefined && ![...noFlags].some((f) => have.includes(f)));
 }
 
-function fitsEvent(rule: CounterRule, event: TraceEvent): boolean {
+/** What became of a segment that is out of order, behind what is expected next; undefined of others. */
+function aheadOf(event: TraceEvent, { events }: LocalView): CounterRule['ahead'] {
+  const { tcp, socket } = event;
+  if (!tcp || socket?.rcvNxt === undefined || endOf(tcp) === tcp.seq) return undefined;
+  if (difference(tcp.seq, socket.rcvNxt) <= 0) return undefined;
+  const next = events[events.indexOf(event) + 1];
+  return next && findsNoRoom(next) ? 'refused' : 'queued';
+}
+
+function fitsEvent(rule: CounterRule, event: TraceEvent, view: LocalView): boolean {
   const { at, dropAt, loss, reasons, resetReasons, note, ret, states, newStates, paws } = rule;
   const { drop, socket, tcp } = event;
   if (!isOneOf(at, event.func)) return false;
@@ -106,6 +121,8 @@ function fitsEvent(rule: CounterRule, event: TraceEvent): boolean {
   if (note && !event.notes.some(({ text }) => note.some((start) => text.startsWith(start)))) return false;
   if (ret !== undefined && event.ret !== ret) return false;
   if (!isOneOf(states, socket?.state) || !isOneOf(newStates, socket?.newState)) return false;
+  if (rule.gone && socket?.requestLeft === true) return false;
+  if (rule.ahead && aheadOf(event, view) !== rule.ahead) return false;
   if (paws === undefined) return true;
   return tcp !== undefined && socket !== undefined && pawsRefuses(tcp, socket, 0, tcp.flags.includes('R')) === paws;
 }
@@ -116,13 +133,16 @@ export function matchRule(rule: CounterRule, view: LocalView): number {
   if (rule.outcomes && !rule.outcomes.includes(view.trace.verdict.outcome)) return 0;
   if ((rule.begins && !view.begins) || (rule.arrives && !view.arrives) || (rule.ends && !view.ends)) return 0;
   if (SENT_BEFORE.some((what) => rule[what] && !view.before[what])) return 0;
+  if (!isOneOf(rule.givenUp, view.givenUp)) return 0;
+  if (rule.notAt && view.events.some(({ func }) => rule.notAt?.includes(func))) return 0;
   if (!pointsAtEvent(rule)) {
     // a verdict is about how the packet ended, and a packet that is sent again begins here
     if ((rule.causes || rule.outcomes) && !view.ends && !rule.begins) return 0;
     const telling = view.events.find((event) => event.tcp ?? event.icmp) ?? view.events[0];
     return telling && fitsPacket(rule, view.trace, telling) ? 1 : 0;
   }
-  const events = view.events.filter((event) => fitsEvent(rule, event) && fitsPacket(rule, view.trace, event));
+  const events = view.events.filter((event) => fitsEvent(rule, event, view) && fitsPacket(rule, view.trace, event));
   if (rule.each === 'event') return events.length;
+  if (rule.each === 'again') return Math.max(0, events.length - 1);
   return events.length > 0 ? 1 : 0;
 }

@@ -34,7 +34,9 @@ export class RuleIndex {
   }
 
   #add(entry: Entry): void {
-    const { at, causes, dropAt, loss, reasons, note, states, newStates, resetReasons, paws } = entry.rule;
+    const { window, at, causes, dropAt, loss, reasons, note, states, newStates, resetReasons, paws } = entry.rule;
+    // no trace by itself tells: window-history.ts
+    if (window) return;
     const keyed = (map: Map<string, Entry[]>, keys: readonly string[]) => {
       for (const key of keys) map.set(key, [...(map.get(key) ?? []), entry]);
     };

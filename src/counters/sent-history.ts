@@ -1,5 +1,6 @@
 import { difference, endOf } from '../explain/verdict/numbers.js';
 import type { SkbTrace } from '../types.js';
+import { remember, wayOf } from './way.js';
 
 /** Segments, and endpoints with their peers, that are remembered; the oldest go first. */
 const MAX_SENT = 65_536;
@@ -14,9 +15,14 @@ export interface SentBefore {
   abort: boolean;
   /** Such an RST, and nothing but probes was sent before it. */
   probed: boolean;
+  /** A SYN with the number by which connect() takes over a port in TIME_WAIT. */
+  recycles: boolean;
 }
 
-const NOTHING: SentBefore = { repeat: false, probe: false, abort: false, probed: false };
+const NOTHING: SentBefore = { repeat: false, probe: false, abort: false, probed: false, recycles: false };
+
+/** A SYN that follows a connection in TIME_WAIT begins so far behind that one's last number (tcp_twsk_unique()). */
+const BEHIND_TIME_WAIT = 65_537;
 
 /** How far an endpoint came, and when that was sent: traces are not finished in the order in which they began. */
 interface Progress {
@@ -27,33 +33,26 @@ interface Progress {
   probed?: number | undefined;
 }
 
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  if (map.size >= MAX_SENT && !map.has(key)) {
-    const [oldest] = map.keys();
-    if (oldest !== undefined) map.delete(oldest);
-  }
-  map.set(key, value);
-}
-
 /** Remembers TCP segments as they are sent. */
 export class SentHistory {
   readonly #segments = new Map<string, true>();
   readonly #progress = new Map<string, Progress>();
 
-  add({ proto, tuple, events, start }: SkbTrace): SentBefore {
-    const [first] = events;
+  add(trace: SkbTrace): SentBefore {
+    const { proto, events, start } = trace;
+    const way = wayOf(trace);
     const tcp = events.find((event) => event.tcp)?.tcp;
-    if (proto !== 'tcp' || !tuple || !tcp || !first) return NOTHING;
-    const { saddr, sport, daddr, dport } = tuple;
-    const way = `${first.netns} ${saddr} ${sport} ${daddr} ${dport}`;
+    if (proto !== 'tcp' || !tcp || way === undefined) return NOTHING;
     const known = this.#progress.get(way);
     const { flags, payload, seq } = tcp;
     if (payload > 0 || /[SF]/.test(flags)) {
+      const recycles =
+        flags === 'S' && known !== undefined && known.hasFin && difference(seq, known.next) === BEHIND_TIME_WAIT;
       this.#advance(way, known, { next: endOf(tcp), start, hasFin: flags.includes('F') }, flags.includes('S'));
       const segment = `${way} ${seq} ${flags}`;
       const repeat = this.#segments.has(segment);
-      remember(this.#segments, segment, true);
-      return { ...NOTHING, repeat };
+      remember(this.#segments, segment, true, MAX_SENT);
+      return { ...NOTHING, repeat, recycles };
     }
     // a bare ACK repeats its number as long as nothing is sent
     if (!known || start <= known.start) return NOTHING;
@@ -66,8 +65,13 @@ export class SentHistory {
     return { ...NOTHING, probe };
   }
 
+  /** Did the endpoint close its side? */
+  hasClosed(way: string): boolean {
+    return this.#progress.get(way)?.hasFin === true;
+  }
+
   #advance(way: string, known: Progress | undefined, reached: Progress, isNew: boolean): void {
     if (!known || (isNew && reached.start > known.start) || difference(reached.next, known.next) > 0)
-      remember(this.#progress, way, reached);
+      remember(this.#progress, way, reached, MAX_SENT);
   }
 }

@@ -156,22 +156,23 @@ export class Network {
     }
   }
 
+  /** Ends what sends: processes and sockets. */
+  quiet(): void {
+    this.#processes?.killAll();
+    for (const host of this.hosts.toReversed()) host.closeSockets();
+  }
+
   /** Closes the sockets and removes the namespaces; whatever fails, the rest goes on. */
   async down(): Promise<void> {
-    this.#stopTraffic();
+    this.quiet();
     await deleteNamespaces(this.#standing.toReversed());
     this.#forget();
   }
 
   /** Leaves the namespaces where they are. */
   keep(): void {
-    this.#stopTraffic();
+    this.quiet();
     this.#forget();
-  }
-
-  #stopTraffic(): void {
-    this.#processes?.killAll();
-    for (const host of this.hosts.toReversed()) host.closeSockets();
   }
 
   #forget(): void {

@@ -102,9 +102,13 @@ export class Observer {
     return sockets;
   }
 
+  /** The last reading of counters: before the traces are taken, so that these have all that moved them. */
+  async readLast(): Promise<void> {
+    await this.#counters.end();
+  }
+
   /** The last look. `complete`: no events were lost. */
   async end(traces: readonly SkbTrace[], complete: boolean): Promise<Account> {
-    await this.#counters.end();
     for (const trace of traces) this.#counters.add(trace);
     const hosts = new Map(this.#hosts.map(({ inode, name }) => [inode, name]));
     const counters = (await this.#counters.records(complete)).flatMap((record) => {

@@ -38,6 +38,17 @@ export interface CaseResult extends Omit<ReproRecord, 'traces'> {
   traces: readonly SkbTrace[];
 }
 
+/** The network of a case that was played and is to be kept: whoever is told of the result says which. */
+export interface Standing {
+  keep(): void;
+  remove(): Promise<void>;
+}
+
+export interface Played {
+  result: CaseResult;
+  standing?: Standing | undefined;
+}
+
 const observations = new WeakMap<CaseResult, Observation>();
 
 /** What expectations about a case that was played are held against. Throws UsageError where it was not played to its end. */
@@ -115,6 +126,7 @@ class Playing {
   readonly network = new Network();
   readonly definition: AnyCase;
   readonly options: PlayOptions;
+  standing: Standing | undefined;
   readonly #signal: AbortSignal;
 
   constructor(definition: AnyCase, functions: boolean, options: PlayOptions) {
@@ -179,10 +191,18 @@ class Playing {
       }
     } finally {
       machine.restore();
+      network.quiet();
+      const forget = () => registry.remove();
+      const standing: Standing = {
+        keep: () => {
+          network.keep();
+          forget();
+        },
+        remove: () => network.down().finally(forget),
+      };
       // what nobody is told of is not left behind: how to enter it is told with the result
-      if (options.keep && result.hosts.length > 0 && !this.#signal.aborted) network.keep();
-      else await network.down();
-      registry.remove();
+      if (options.keep && result.hosts.length > 0 && !this.#signal.aborted) this.standing = standing;
+      else await standing.remove();
       result.durationUs = Math.round((nowSeconds() - start) * 1e6);
     }
   }
@@ -236,7 +256,8 @@ class Playing {
   /** What there is in the end, also where the case went wrong. */
   async #collect({ watch, tracer, observer }: Looking, lostBefore: number): Promise<void> {
     const { result } = this;
-    if (result.outcome === 'error') await watch.settle(this.#signal.aborted ? 0 : LOOK_AGAIN_MS);
+    await observer.readLast();
+    await watch.settle(this.#signal.aborted ? 0 : PATIENCE_MS);
     result.traces = inOrder(watch.traces);
     result.lost = tracer.lost - lostBefore;
     Object.assign(result, await observer.end(result.traces, result.lost === 0));
@@ -247,18 +268,17 @@ class Playing {
  * Plays a case. What goes wrong with the case itself is the result's outcome `error`; rejects with the signal's reason where
  * that ended it.
  */
-export async function playCase(
-  definition: AnyCase,
-  tracer: SharedTracer,
-  options: PlayOptions = {},
-): Promise<CaseResult> {
+export async function playCase(definition: AnyCase, tracer: SharedTracer, options: PlayOptions = {}): Promise<Played> {
   const playing = new Playing(definition, tracer.hasFunctions, options);
   try {
     await playing.play(tracer);
   } catch (error) {
-    if (options.signal?.aborted) throw error;
+    if (options.signal?.aborted) {
+      await playing.standing?.remove();
+      throw error;
+    }
     playing.result.outcome = 'error';
     playing.result.reason = errorText(error);
   }
-  return playing.result;
+  return { result: playing.result, standing: playing.standing };
 }

@@ -1,11 +1,12 @@
 /**
  * Runs tasks, at most `width` at a time, and gives their results as they come. Where one rejects, or the loop is left, `stop` is
- * called, and what is running is waited for.
+ * called, what is running is waited for, and results that nobody takes any more go to `discard`.
  */
 export async function* runPool<T>(
   tasks: readonly (() => Promise<T>)[],
   width: number,
   stop: () => void,
+  discard: (value: T) => Promise<void> = async () => {},
 ): AsyncGenerator<T, void, undefined> {
   const waiting = [...tasks];
   const running = new Map<number, Promise<{ id: number; value: T }>>();
@@ -25,6 +26,7 @@ export async function* runPool<T>(
     }
   } finally {
     if (running.size > 0) stop();
-    await Promise.allSettled(running.values());
+    const ended = await Promise.allSettled(running.values());
+    for (const one of ended) if (one.status === 'fulfilled') await discard(one.value.value);
   }
 }

@@ -4,7 +4,7 @@ import { runningVersion } from './by-kernel.js';
 import type { AnyCase } from './case.js';
 import { restoreSetting } from './machine-settings.js';
 import { parameterValues } from './parameters.js';
-import { type CaseResult, type PlayOptions, playCase, skipped } from './play.js';
+import { type CaseResult, type Played, type PlayOptions, playCase, skipped } from './play.js';
 import { runPool } from './pool.js';
 import { killLeft } from './processes.js';
 import { findLeftovers } from './registry.js';
@@ -63,11 +63,11 @@ export async function* playCases(
   const stopping = new AbortController();
   const stop = () => stopping.abort(signal?.reason ?? new Error('the session has ended'));
   signal?.addEventListener('abort', stop, { once: true });
-  const tasks = definitions.flatMap((definition) => {
+  const tasks = definitions.flatMap((definition): (() => Promise<Played>)[] => {
     const reason = reasonFor(definition, tracer?.hasFunctions ?? true);
     if (reason !== undefined || !tracer) {
       const functions = tracer?.hasFunctions ?? false;
-      return [async () => skipped(definition, reason ?? '', functions, playOptions)];
+      return [async () => ({ result: skipped(definition, reason ?? '', functions, playOptions) })];
     }
     return Array.from({ length: repeat }, (_, i) => async () => {
       stopping.signal.throwIfAborted();
@@ -76,7 +76,10 @@ export async function* playCases(
   });
   try {
     signal?.throwIfAborted();
-    yield* runPool(tasks, jobs, stop);
+    for await (const { result, standing } of runPool(tasks, jobs, stop, async (one) => one.standing?.remove())) {
+      standing?.keep();
+      yield result;
+    }
   } finally {
     signal?.removeEventListener('abort', stop);
     await tracer?.stop();

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { ReproRecord } from '../../dist/repro/index.js';
+import { type AnyCase, type Network, playCases, type ReproRecord } from '../../dist/repro/index.js';
 import { useFolder } from '../support/folder.js';
 import { Cli, type Ended } from '../support/kernel-cli.js';
 import { until } from '../support/kernel-topology.js';
@@ -204,6 +204,36 @@ describe('nettrace repro', () => {
       spawnSync('sh', ['-c', remove]);
     }
     expect(spawnSync('sh', ['-c', `${enter} true`]).status).not.toBe(0);
+  });
+
+  it('leaves only those networks standing whose results are taken, also where more have been played', async () => {
+    const before = new Set(namespacesOf(process.pid));
+    const added = () => namespacesOf(process.pid).filter((name) => !before.has(name));
+    const ended = new Set<string>();
+    let kept: string[] = [];
+    const definition: AnyCase = {
+      name: 'one-host',
+      group: 'test',
+      title: 'x',
+      description: 'x',
+      network: (net) => ({ one: net.host('one') }),
+      play: async () => {},
+    };
+    // told before the network's end is decided, and right after it
+    const onNetwork = (network: Network) => async () => void ended.add(network.hosts[0]!.namespace);
+    try {
+      for await (const { hosts } of playCases([definition], { keep: true, jobs: 2, repeat: 2, onNetwork })) {
+        kept = hosts.map(({ namespace }) => namespace);
+        await until('the other has been played too', () => ended.size === 2);
+        await new Promise(setImmediate);
+        break;
+      }
+      expect(added()).toEqual(kept);
+      expect(kept).toHaveLength(1);
+      expect(entriesOf(process.pid)).toEqual([]);
+    } finally {
+      for (const name of added()) spawnSync('ip', ['netns', 'delete', name]);
+    }
   });
 
   it('leaves no network standing that could not be made', async () => {

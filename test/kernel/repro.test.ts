@@ -122,6 +122,37 @@ describe('the cases', () => {
   });
 });
 
+/** Counters, the host, whether functions are needed to see what moved them. */
+const ACCOUNTED: [name: string, counter: string, host: string, needs?: 'functions'][] = [
+  ['time-wait-own-port', 'TcpExtTWRecycled', 'client'],
+  ['zero-window', 'TcpExtTCPToZeroWindowAdv', 'server'],
+  ['zero-window', 'TcpExtTCPFromZeroWindowAdv', 'server'],
+  ['zero-window', 'TcpExtTCPACKSkippedSeq', 'server', 'functions'],
+  ['arp-not-answered', 'TcpAttemptFails', 'client', 'functions'],
+  ['two-subnets-one-vlan', 'TcpAttemptFails', 'client', 'functions'],
+  ['syn-unanswered', 'TcpAttemptFails', 'client', 'functions'],
+  ['syn-unanswered', 'TcpExtTCPAbortOnTimeout', 'client', 'functions'],
+  ['syn-unanswered', 'TcpExtTCPTimeouts', 'client', 'functions'],
+  ['data-unanswered', 'TcpExtTCPAbortOnTimeout', 'client', 'functions'],
+  ['data-unanswered', 'TcpEstabResets', 'client', 'functions'],
+  ['data-unanswered', 'TcpExtTCPTimeouts', 'client', 'functions'],
+  ['user-timeout', 'TcpExtTCPAbortOnTimeout', 'client', 'functions'],
+  ['tcp-receive-buffer-full', 'TcpExtRcvPruned', 'server', 'functions'],
+];
+
+describe('counters of the cases are accounted for', () => {
+  for (const [name, counter, host, needs] of ACCOUNTED)
+    it(`${name}: ${counter} of ${host}`, (ctx) => {
+      const result = resultOf(name);
+      ctx.skip(result.outcome === 'skipped', result.reason);
+      ctx.skip(needs === 'functions' && !result.functions, 'not visible with tracepoints alone');
+      const moved = result.counters.find((one) => one.host === host)?.counters.find((one) => one.name === counter);
+      ctx.skip(moved === undefined, `${counter} has not moved`);
+      expect(moved).toMatchObject({ unexplained: 0 });
+      expect(moved?.evidence).toBeGreaterThan(0);
+    });
+});
+
 describe("a user's own case in TypeScript", () => {
   it('is played, through a router, by TCP and UDP, IPv4 and IPv6', () => {
     const { outcome, reason, checks } = resultOf('greets');

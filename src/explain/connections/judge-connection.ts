@@ -94,7 +94,7 @@ function byTraffic(reading: Reading, packets: { delivered: boolean }): Judgement
     return { cause: isLost || reading.synRetransmissions > 0 ? 'syn-unanswered' : 'connection-unclear', at: syn };
   }
   const synAcks = reading.segments.filter(isSynAck);
-  if (synAcks.length > 1 || synAcks.some((s) => s.retransmissions > 0))
+  if (synAcks.length > 1 || synAcks.some((s) => s.retransmissions > 0 || s.outcome === 'dropped'))
     return { cause: 'syn-ack-unanswered', at: synAck };
   const stranger = reading.last((s) => s.cause === 'no-connection' || s.cause === 'time-wait-reset');
   if (stranger >= 0) return { cause: 'segments-of-no-connection', at: stranger };

@@ -1,4 +1,4 @@
-import { goesOut } from '../../counters/match-rule.js';
+import { goesOut } from '../../counters/way.js';
 import type { SkbTrace, Tuple } from '../../types.js';
 import { endOf } from '../verdict/numbers.js';
 

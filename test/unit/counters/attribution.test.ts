@@ -58,6 +58,17 @@ describe('a counter is moved', () => {
     expect(attribution.explain('TcpExtEmbryonicRsts', 1n, { netns: NS })).toMatchObject({ explained: 1 });
   });
 
+  it('not by one that leaves the request, or that ended TIME_WAIT', () => {
+    const outside = refused({ tcp: tcp('R', { tsval: 100 }), socket: { tsRecent: 100, requestLeft: true } });
+    const verdict = { ...outside.verdict, outcome: 'worked' as const, cause: 'rst-did-its-work' };
+    const freed = { func: 'kfree_skb', tcp: tcp('R'), drop: { location: 'tcp_v4_rcv+0x1', noLoss: 'it worked' } };
+    const ofTimeWait = traceOf([{ func: 'tcp_timewait_state_process', tcp: tcp('R') }, freed], { verdict });
+    const ofRequest = traceOf([freed], { verdict });
+    const attribution = attribute(outside, ofTimeWait, ofRequest);
+    for (const name of ['TcpExtEmbryonicRsts', 'TcpAttemptFails'])
+      expect(attribution.explain(name, 1n, { netns: NS })?.traces.ids).toEqual([ofRequest.id]);
+  });
+
   it('only in the namespace where it happened, and only between the readings', () => {
     const attribution = attribute(refused(), refused({ t: 99 }), refused({ t: 201 }), refused({ netns: 44 }));
     expect(attribution.explain('TcpExtPAWSEstab', 3n, { netns: NS })).toMatchObject({ explained: 1, unexplained: 2 });
@@ -84,6 +95,13 @@ describe('a counter is moved', () => {
     const attribution = attribute(traceOf([{ ...syn, func: '__tcp_transmit_skb' }, again, again]));
     for (const name of ['TcpExtTCPSynRetrans', 'TcpRetransSegs'])
       expect(attribution.explain(name, 2n, { netns: NS })).toMatchObject({ explained: 2, traces: { count: 1 } });
+  });
+
+  it('as often as it was sent again, also where the function that does so is inlined', () => {
+    const sent = { stage: 'tcp-out', tcp: tcp('S'), func: '__tcp_transmit_skb' };
+    const attribution = attribute(traceOf([sent, sent, sent]), traceOf([sent]));
+    for (const name of ['TcpExtTCPSynRetrans', 'TcpRetransSegs', 'TcpExtTCPTimeouts'])
+      expect(attribution.explain(name, 3n, { netns: NS })).toMatchObject({ explained: 2, traces: { count: 1 } });
   });
 
   it('by a trace that could have moved it far more often, where nothing else comes nearer', () => {
@@ -113,6 +131,73 @@ describe('a counter is moved', () => {
     expect(ids('TcpExtTCPAbortOnTimeout', 1n)).toEqual([reset.id]);
     expect(ids('TcpEstabResets', 1n)).toEqual([reset.id]);
     expect(attribute(syn, sent('AR', 1, 2)).explain('TcpExtTCPAbortOnTimeout', 1n, { netns: NS })?.explained).toBe(0);
+  });
+
+  it('by a SYN that this host answers itself with an ICMP error; by none that is too large, or comes from elsewhere', () => {
+    const answered = (text: string, stage = 'tcp-out') =>
+      traceOf([
+        { func: '__tcp_transmit_skb', stage, tcp: tcp('S') },
+        { func: '__icmp_send', stage: 'icmp', tcp: tcp('S'), notes: [{ level: 'warning', text }] },
+      ]);
+    const [refused, large] = ['destination unreachable', 'fragmentation needed'].map((what) =>
+      answered(`ICMP error: ${what}`),
+    );
+    const forwarded = answered('ICMP error: destination unreachable', 'ip-in');
+    const moved = attribute(refused!, large!, forwarded).explain('TcpAttemptFails', 1n, { netns: NS });
+    expect(moved?.traces.ids).toEqual([refused!.id]);
+  });
+
+  it('by what was sent again in vain: each timer, the last one too, and the end of the connection', () => {
+    const vain = (flags: string, ...closing: SkbTrace[]) => {
+      const again = [
+        { t: 151.01, func: '__tcp_retransmit_skb' },
+        { t: 151.01, func: '__tcp_transmit_skb' },
+        { t: 153.03, func: '__tcp_retransmit_skb' },
+        { t: 153.03, func: '__tcp_transmit_skb' },
+      ].map((event) => ({ ...event, notes: [{ level: 'warning' as const, text: 'packet is retransmitted' }] }));
+      const segment = traceOf(
+        [{ func: '__tcp_transmit_skb' }, ...again, { t: 157.04, func: '__kfree_skb' }].map((event) => ({
+          ...event,
+          stage: 'tcp-out',
+          tcp: tcp(flags, { payload: flags === 'S' ? 0 : 5 }),
+        })),
+        { start: 150 },
+      );
+      const attribution = attribute(segment, ...closing);
+      const names = ['TcpExtTCPTimeouts', 'TcpExtTCPLostRetransmit', 'TcpExtTCPAbortOnTimeout'];
+      const all = [...names, 'TcpAttemptFails', 'TcpEstabResets'];
+      return all.map((name) => attribution.explain(name, 9n, { netns: NS })?.explained);
+    };
+    expect(vain('S')).toEqual([3, 1, 1, 1, 0]);
+    expect(vain('AP')).toEqual([3, 1, 1, 0, 1]);
+    const fin = traceOf([{ t: 150.5, func: '__tcp_transmit_skb', stage: 'tcp-out', tcp: tcp('AF', { seq: 6 }) }], {
+      start: 150.5,
+    });
+    expect(vain('AP', fin)).toEqual([3, 1, 1, 0, 0]);
+  });
+
+  it('by the segments that close and open the window, where that is between the readings', () => {
+    const wins = [9, 0, 4].map((win, i) =>
+      traceOf([{ t: 199 + i, func: 'net_dev_queue', stage: 'device-out', tcp: tcp('A', { win }) }]),
+    );
+    const attribution = attribute(...wins);
+    const ids = (name: string) => attribution.explain(name, 1n, { netns: NS })?.traces.ids;
+    expect(ids('TcpExtTCPToZeroWindowAdv')).toEqual([wins[1]!.id]);
+    expect(ids('TcpExtTCPFromZeroWindowAdv')).toEqual([]);
+  });
+
+  it('by what is queued out of order: data, or a FIN, behind the next number', () => {
+    const queued = (flags: string, seq: number, payload: number) =>
+      traceOf([{ func: 'tcp_data_queue', stage: 'tcp-in', tcp: tcp(flags, { seq, payload }), socket: { rcvNxt: 10 } }]);
+    const [data, fin, next, ack] = [queued('AP', 11, 5), queued('AF', 11, 0), queued('AP', 10, 5), queued('A', 11, 0)];
+    const moved = attribute(data!, fin!, next!, ack!).explain('TcpExtTCPOFOQueue', 2n, { netns: NS });
+    expect(moved?.traces.ids).toEqual([data!.id, fin!.id]);
+    const note = { level: 'error' as const, text: 'there is no room in the receive buffer for this segment' };
+    const dropped = queued('AP', 11, 5);
+    dropped.events.push(traceEvent({ t: 150, netns: NS, func: 'tcp_try_rmem_schedule', notes: [note] }));
+    const others = attribute(dropped, data!);
+    expect(others.explain('TcpExtTCPOFODrop', 1n, { netns: NS })?.traces.ids).toEqual([dropped.id]);
+    expect(others.explain('TcpExtTCPOFOQueue', 1n, { netns: NS })?.traces.ids).toEqual([data!.id]);
   });
 
   it('by the one of two MD5 mismatches that its reason names, where there is one', () => {

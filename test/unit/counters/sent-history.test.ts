@@ -3,7 +3,7 @@ import { type SentBefore, SentHistory } from '../../../src/counters/sent-history
 import { skbTrace, traceEvent } from '../../support/traces.js';
 
 const TUPLE = { saddr: '10.0.0.1', sport: 41000, daddr: '10.0.0.2', dport: 8000 };
-const NOTHING: SentBefore = { repeat: false, probe: false, abort: false, probed: false };
+const NOTHING: SentBefore = { repeat: false, probe: false, abort: false, probed: false, recycles: false };
 
 type Sent = [flags: string, seq: number, payload?: number, start?: number];
 
@@ -43,6 +43,16 @@ describe('a segment', () => {
 
   it('is of another connection behind another SYN, whose numbers are lower', () => {
     expect(last(['AP', 1000, 5], SYN, ACK, PROBE)).toEqual({ ...NOTHING, probe: true });
+  });
+
+  it('that takes over a port in TIME_WAIT is a SYN 65537 behind the last number', () => {
+    const closed: Sent[] = [SYN, ACK, ['AF', 100], ['A', 101]];
+    expect(last(...closed, ['S', 65_638])).toEqual({ ...NOTHING, recycles: true });
+    expect(last(...closed, ['S', 65_639])).toEqual(NOTHING);
+    expect(last(['AF', 4_294_967_295], ['S', 65_537])).toEqual({ ...NOTHING, recycles: true });
+    // sent again it is no second one, and a connection that was not closed is not in TIME_WAIT
+    expect(last(...closed, ['S', 65_638], ['S', 65_638])).toEqual({ ...NOTHING, repeat: true });
+    expect(last(SYN, ACK, ['S', 65_637])).toEqual(NOTHING);
   });
 
   it('by which a socket ends its connection is an RST with the next number', () => {

@@ -56,6 +56,30 @@ describe('a pool', () => {
     await all;
   });
 
+  it('that is left discards what ended and was not taken', async () => {
+    const { ends, list } = tasks(4);
+    const discarded: number[] = [];
+    const discard = async (one: number) => void discarded.push(one);
+    let taken: number | undefined;
+    const all = (async () => {
+      for await (const one of runPool(list, 3, () => {}, discard)) {
+        taken = one;
+        ends[0]!();
+        await turn();
+        break;
+      }
+    })();
+    await turn();
+    ends[1]!();
+    await turn();
+    ends[2]!(new Error('stopped'));
+    await turn();
+    await turn();
+    ends[3]?.();
+    await all;
+    expect({ taken, discarded }).toEqual({ taken: 1, discarded: [0] });
+  });
+
   it('tells of the first failure when the others have ended', async () => {
     const { ends, list } = tasks(3);
     let stopped = 0;

@@ -135,6 +135,12 @@ describe('a connection', () => {
     ],
     ['whose SYN-ACK gets no answer', [SYN, ['<', { flags: 'SA', again: 1 }]], 'timed-out', 'syn-ack-unanswered'],
     [
+      'whose SYN-ACK is dropped',
+      [SYN, ['<', { flags: 'SA', outcome: 'dropped', cause: 'not-for-this-mac' }]],
+      'timed-out',
+      'syn-ack-unanswered',
+    ],
+    [
       'that the server has not',
       [SYN, SYN_ACK, ['>', { flags: 'A', outcome: 'dropped', cause: 'accept-queue-full' }], SYN_ACK],
       'half-open',
