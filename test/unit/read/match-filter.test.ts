@@ -86,6 +86,19 @@ describe('a trace', () => {
     expect(matches(tunnel, { proto: 'tcp' })).toBe(false);
   });
 
+  it('is matched by each place that has bytes, as it was there', () => {
+    const outer = { saddr: '192.168.0.1', sport: 1, daddr: '192.168.0.2', dport: 4789 };
+    const bytes = { link: 'raw', hex: '45', length: 100 } as const;
+    const later = traceEvent({ proto: 'udp', tuple: outer, ifname: 'eth1', netns: 4026531840 });
+    const place: Wanted = { proto: 'udp', port: [4789], ifname: 'eth1' };
+    expect(matches({ ...v4, events: [traceEvent(first), later] }, place)).toBe(false);
+    const sent = { ...v4, events: [traceEvent(first), { ...later, bytes }] };
+    expect(matches(sent, place)).toBe(true);
+    expect(matches(sent, { proto: 'tcp', ifname: 'eth0' })).toBe(true);
+    // all of them at one place
+    expect(matches(sent, { proto: 'udp', ifname: 'eth0' })).toBe(false);
+  });
+
   it('of ARP is matched by IPv4 addresses, and by no port', () => {
     const arp = skbTrace({ proto: 'arp', tuple: { saddr: '10.0.0.1', daddr: '10.0.0.2' }, events: [traceEvent()] });
     expect(matches(arp, { addr: ['10.0.0.2'] })).toBe(true);
