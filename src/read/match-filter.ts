@@ -1,5 +1,6 @@
 import { parseAddress } from '../decode/addresses.js';
 import { parseTcpFlags } from '../decode/names.js';
+import { UsageError } from '../errors.js';
 import type { RecordedSight, RecordedWhole } from '../filter/recorded-expression.js';
 import type { Filter, Net, PortRange } from '../options.js';
 import { ETH_P_IP, ETH_P_IPV6, type ProtoTest } from '../protocols.js';
@@ -171,7 +172,17 @@ export function recordMatcher(
   const tests = [...testsOf(filter), ...more];
   if (tests.length === 0) return () => true;
   return (record) => {
-    for (const subject of subjectsOf(record)) if (tests.every((test) => test(subject))) return true;
+    let unknown: UsageError | undefined;
+    for (const subject of subjectsOf(record)) {
+      try {
+        if (tests.every((test) => test(subject))) return true;
+      } catch (error) {
+        // what is not recorded of one place does not matter where another matches
+        if (!(error instanceof UsageError)) throw error;
+        unknown ??= error;
+      }
+    }
+    if (unknown) throw unknown;
     return false;
   };
 }

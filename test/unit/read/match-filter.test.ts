@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/errors.js';
 import { parseFilter, type TraceOptions } from '../../../src/options.js';
 import { recordMatcher } from '../../../src/read/match-filter.js';
 import type { OutputRecord, TraceEvent } from '../../../src/types.js';
@@ -97,6 +98,21 @@ describe('a trace', () => {
     expect(matches(sent, { proto: 'tcp', ifname: 'eth0' })).toBe(true);
     // all of them at one place
     expect(matches(sent, { proto: 'udp', ifname: 'eth0' })).toBe(false);
+  });
+
+  it('is not refused for what one place does not tell, where another matches', () => {
+    const [whole, cut] = [traceEvent(), traceEvent()].map((event, i) => {
+      event.bytes = { link: 'raw', hex: '45', length: 100, ...(i ? { cut: true } : {}) };
+      return event;
+    });
+    const matcher = recordMatcher({ ...parseFilter({}), netns: undefined }, [
+      ({ event }) => {
+        if (event?.bytes?.cut) throw new UsageError('not recorded');
+        return true;
+      },
+    ]);
+    expect(matcher({ ...v4, events: [cut!, whole!] })).toBe(true);
+    expect(() => matcher({ ...v4, events: [cut!, cut!] })).toThrow('not recorded');
   });
 
   it('of ARP is matched by IPv4 addresses, and by no port', () => {
