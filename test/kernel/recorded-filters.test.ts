@@ -25,7 +25,7 @@ const frames = craftPackets(EMULATED ? 50 : 250)
     marked.write(MARK + i.toString(16).padStart(8, '0'), 6, 'hex');
     return marked;
   });
-const inner = frames.filter(({ length }) => length <= RECORDED - 50).slice(0, EMULATED ? 8 : 60);
+const inner = frames.filter(({ length }) => length <= RECORDED - 50).slice(0, EMULATED ? 12 : 60);
 const bytes = (hex: string) => Buffer.from(hex, 'hex');
 const isIpv4 = (frame: Buffer) => frame.readUInt16BE(12) === 0x0800;
 const insides: readonly (readonly [port: number, data: Buffer])[] = inner.flatMap((frame) => [
@@ -72,7 +72,7 @@ const TUNNELS: Readonly<Record<string, TraceOptions>> = Object.fromEntries(
 const FILTERS: Readonly<Record<string, TraceOptions>> = {
   ...EXPRESSIONS,
   ...TUNNELS,
-  'both, and an option': { expression: 'ip[8] = 64', filterTunnel: 'tcp or udp', port: [6081] },
+  'both, and an option': { expression: 'ip[8] = 64', filterTunnel: 'ip', port: [6081] },
 };
 
 const SEND = `
