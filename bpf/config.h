@@ -74,6 +74,7 @@ struct trace_config {
 	unsigned int min_rtt_us;
 	unsigned long long min_latency_ns;
 	unsigned int want_meta; /* interface, netns, process, mark and TCP options in every record */
+	unsigned int want_bytes; /* the packet's first bytes where it may be seen first */
 	unsigned int filter_wanted; /* enum filter_wanted: filters that were compiled */
 	unsigned int expression_window; /* bytes of a packet that they can look at */
 	unsigned int tunnel_window;

@@ -17,7 +17,7 @@ enum event_kind {
 	EVENT_DERIVED = 2, /* a new skb (clone, copy, segment) joined the trace; `related` is its parent's address */
 	EVENT_FREE = 3, /* the skb's part ends: freed normally */
 	EVENT_DROP = 4, /* the skb's part ends: freed as dropped */
-	EVENT_DETAIL = 5, /* stack or hooks of the event that follows from this CPU with the same time */
+	EVENT_DETAIL = 5, /* stack, hooks or bytes of the event that follows from this CPU with the same time */
 };
 
 enum event_flag {
@@ -40,6 +40,7 @@ enum event_section {
 	SECTION_HOOKS = 512,
 	SECTION_LATENCY = 1024,
 	SECTION_TCP = 2048,
+	SECTION_BYTES = 4096,
 };
 
 struct event_head {
@@ -188,6 +189,17 @@ struct event_tcp {
 	unsigned int window_start; /* sequence numbers from here on ... */
 	unsigned int window_end; /* ... up to but not including this one are in the window */
 	unsigned int copied_seq; /* full sockets only */
+};
+
+#define MAX_BYTES 128
+
+/* The packet's first bytes, with its VLAN tag where that stands on the wire. */
+struct event_bytes {
+	unsigned char bytes[MAX_BYTES];
+	unsigned int captured; /* of which so many are there */
+	unsigned int length; /* of the packet, from the first of these bytes on */
+	unsigned int is_ethernet; /* they begin with an Ethernet header; else with that of the network layer */
+	unsigned int is_cut; /* the skb's linear part goes on behind them */
 };
 
 /* Why something is missing from what user space sees. Counted per CPU, never reset. */

@@ -6,16 +6,14 @@
 #include "kernel_types.h"
 #include "config.h"
 #include "filter_program.h"
-#include "parse_skb.bpf.h"
+#include "packet_bytes.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define ETH_ADDRESSES 12
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
 #define TCP_HEADER 20
-#define MAX_LINK_HEADER (ETH_HEADER + MAX_VLAN_TAGS * VLAN_TAG)
 #define ETH_P_TEB 0x6558
 #define IPPROTO_IPIP 4
 #define IPPROTO_IPV6 41
@@ -37,31 +35,7 @@ struct {
 	__type(value, struct filter_scratch);
 } filter_scratch SEC(".maps");
 
-/* Where a packet's bytes are, and up to where. */
-struct packet_bytes {
-	const unsigned char *start;
-	const unsigned char *linear_end; /* what lies behind is in pages, and not looked at */
-	u32 length; /* from start to the packet's end */
-	u32 tag; /* a VLAN tag that stands beside the data, as on the wire; 0: none */
-};
-
 static u64 generated_filter(struct filter_scratch *scratch, u64 skb, u64 program);
-
-/*
- * Before 6.2 a flag says whether there is a tag, and vlan_proto may be left from a former one; since commit
- * 354259fa73e2 both fields are zero without.
- */
-static __always_inline u32 hardware_vlan_tag(const struct sk_buff *skb)
-{
-	u32 proto = BPF_CORE_READ(skb, vlan_proto), tci = BPF_CORE_READ(skb, vlan_tci);
-	const struct sk_buff___v6_1 *former = (const void *)skb;
-
-	if (bpf_core_field_exists(former->vlan_present) && !BPF_CORE_READ_BITFIELD_PROBED(former, vlan_present))
-		return 0;
-	if (!proto)
-		return 0;
-	return proto | (u32)bpf_htons(tci) << 16;
-}
 
 /* Reads the rest of the packet behind `offset` bytes of the scratch that are already there. */
 static __always_inline bool copy_bytes(struct filter_scratch *scratch, u32 offset, const unsigned char *from,
@@ -98,29 +72,11 @@ static __always_inline bool run_on(struct filter_scratch *scratch, u64 skb, cons
 	       generated_filter(scratch, skb, program);
 }
 
-/* The packet from its Ethernet header on where that stands before the network header, else from the latter. */
-static __always_inline bool is_ethernet(const unsigned char *mac, const unsigned char *network)
-{
-	u64 header = network - mac;
-
-	return header == ETH_HEADER || header == ETH_HEADER + VLAN_TAG || header == MAX_LINK_HEADER;
-}
-
 static __always_inline bool expression_matches(struct filter_scratch *scratch, const struct sk_buff *skb,
 					       const unsigned char *network, struct packet_bytes *bytes)
 {
-	u16 mac = BPF_CORE_READ(skb, mac_header);
-	const unsigned char *link = BPF_CORE_READ(skb, head) + mac;
-	const unsigned char *data = BPF_CORE_READ(skb, data);
-	u64 program = FILTER_RAW;
+	u64 program = find_bytes(skb, network, bytes) ? FILTER_ETHERNET : FILTER_RAW;
 
-	bytes->start = network;
-	if (mac != 0xffff && is_ethernet(link, network)) {
-		bytes->start = link;
-		bytes->tag = hardware_vlan_tag(skb);
-		program = FILTER_ETHERNET;
-	}
-	bytes->length = BPF_CORE_READ(skb, len) + (u32)(data - bytes->start);
 	return run_on(scratch, (u64)skb, bytes, config.expression_window, program);
 }
 
@@ -243,7 +199,7 @@ __attribute__((noinline)) u64 filter_programs_match(u64 skb_address, u64 network
 	if (config.filter_wanted & (FILTER_WANT_EXPRESSION | FILTER_WANT_TUNNEL)) {
 		if (!network)
 			return 0;
-		bytes.linear_end = BPF_CORE_READ(skb, data) + BPF_CORE_READ(skb, len) - BPF_CORE_READ(skb, data_len);
+		bytes.linear_end = linear_end(skb);
 	}
 	if (config.filter_wanted & FILTER_WANT_EXPRESSION) {
 		if (network == FILTER_SOCKET_V4 || network == FILTER_SOCKET_V6) {

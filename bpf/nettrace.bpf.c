@@ -229,6 +229,7 @@ struct exported_types {
 	struct event_hooks hooks;
 	struct event_latency latency;
 	struct event_tcp tcp;
+	struct event_bytes bytes;
 	enum sock_timer timer;
 	enum trace_mode mode;
 	struct sock_owner owner;

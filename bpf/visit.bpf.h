@@ -4,7 +4,9 @@
 #define NETTRACE_VISIT_H
 
 #include "kernel_types.h"
-#include "sample.bpf.h" /* its functions come before generated_filter(), which stays the last */
+/* their functions come before generated_filter(), which stays the last */
+#include "emit_bytes.bpf.h"
+#include "sample.bpf.h"
 
 #include "call.bpf.h"
 #include "compat.bpf.h"
@@ -338,6 +340,9 @@ static __always_inline void handle_visit(struct call *call)
 		emit_stack(call->ctx, &hit);
 	if (config.want_hooks && read == READ_HOOK_STATE && call->b)
 		emit_hooks(&hit, (const void *)call->b);
+	if (config.want_bytes)
+		hit.flags |= emit_bytes(sight.skb, (u64)sight.place.network, hit.now, hit.trace_id,
+					bytes_request(&hit, flags));
 	emit_visit(call, &hit);
 	if (follows_packets() && ends_here(call->spec))
 		untrack(call->skb);

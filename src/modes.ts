@@ -27,6 +27,11 @@ export function followsPackets(mode: Mode): boolean {
   return mode === 'life' || mode === 'latency' || mode === 'latency-summary';
 }
 
+/** Modes whose records hold the first bytes of packets, where these are asked for. */
+export function recordsBytes(mode: Mode): boolean {
+  return mode === 'life' || mode === 'drop';
+}
+
 const PACKETS: readonly Mode[] = ['life', 'basic', 'drop', 'monitor', 'latency', 'latency-summary', 'func-stats'];
 export const EACH_EVENT: readonly Mode[] = ['life', 'basic', 'drop', 'monitor', 'sock', 'rtt-detail', 'latency'];
 

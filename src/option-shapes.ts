@@ -73,6 +73,7 @@ const SHAPES: Readonly<Record<keyof TraceOptions, Shape>> = {
   btfPath: TEXT,
   count: NUMBER,
   detail: BOOLEAN,
+  bytes: BOOLEAN,
   ret: BOOLEAN,
   explain: BOOLEAN,
   backend: TEXT,

@@ -103,6 +103,11 @@ export interface TraceOptions {
   count?: number;
   /** Read interface, netns, process, mark and TCP options at every event (default true). */
   detail?: boolean;
+  /**
+   * Record the first bytes of packets too, with traces and drops: expressions on what was recorded can ask for them
+   * (default false).
+   */
+  bytes?: boolean;
   /** Return values of all functions. */
   ret?: boolean;
   /** Report at the end what became of each TCP connection, as records of their own. */

@@ -21,7 +21,7 @@ import { AttachedPrograms, type KernelCounts } from './load/open.js';
 import { requireTraceable } from './load/preflight.js';
 import { selectProbes } from './load/select-probes.js';
 import { requireWanted } from './load/words-not-traced.js';
-import { checkSocketProto, followsPackets, type Mode, watchesSockets } from './modes.js';
+import { checkSocketProto, followsPackets, type Mode, recordsBytes, watchesSockets } from './modes.js';
 import { checkShapes } from './option-shapes.js';
 import { parseFilter, type TraceOptions } from './options.js';
 import { NO_LOSS_RATE, RateLimit } from './rate-limit.js';
@@ -190,6 +190,7 @@ export class Run implements TraceRun<OutputRecord> {
       netns,
       mode: this.#mode,
       wantMeta,
+      wantBytes: recordsBytes(this.#mode) && (options.bytes ?? false),
       wantOwner,
       wantHooks: options.hooks ?? false,
       wantTimers: watchesSockets(this.#mode) || this.#mode === 'monitor',

@@ -197,6 +197,22 @@ export interface HookFunction {
   blamed?: boolean;
 }
 
+/** The first bytes of the packet, as on the wire: a VLAN tag beside the data is where it stands there. */
+export interface PacketBytes {
+  /** They begin with an Ethernet header, or with that of IP or ARP. */
+  link: 'ethernet' | 'raw';
+  /**
+   * Hexadecimal digits.
+   *
+   * @pattern ^([0-9a-f]{2}){1,2048}$
+   */
+  hex: string;
+  /** Bytes of the whole packet, from the first of these on. */
+  length: Uint32;
+  /** More could be read behind them; else they are all that the skb has outside of pages. */
+  cut?: boolean;
+}
+
 /** One place that the packet passed. */
 export interface TraceEvent {
   /** Seconds of the monotonic clock. */
@@ -236,6 +252,8 @@ export interface TraceEvent {
   /** Return value where it was asked for or means something; a string where a double cannot hold it. */
   ret?: number | string;
   drop?: DropInfo;
+  /** At places where packets may be seen first, and so where live filters are asked; in traces and with --drop. */
+  bytes?: PacketBytes;
   /** With --trace-stack. */
   stack?: StackFrame[];
   notes: Note[];

@@ -19,6 +19,7 @@ const STRUCTS = [
   'event_hooks',
   'event_latency',
   'event_tcp',
+  'event_bytes',
   'filter_net',
   'filter_range',
   'filter_config',

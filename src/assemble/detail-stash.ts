@@ -4,7 +4,7 @@ import { EventFlag, EventKind } from '../generated/layout.js';
 /** Details whose event was lost are not kept for ever. */
 const MAX_WAITING = 1024;
 
-/** Call stacks and hook functions come as records of their own, just before the event that they belong to. */
+/** Call stacks, hook functions and bytes of packets come as records of their own, just before the event that they belong to. */
 export class DetailStash {
   readonly #waiting = new Map<string, RawDetails>();
 
@@ -26,7 +26,8 @@ export class DetailStash {
     const key = keyOf(record);
     const former = this.#waiting.get(key);
     if (this.#waiting.size >= MAX_WAITING) this.#waiting.clear();
-    this.#waiting.set(key, { stack: record.stack ?? former?.stack, hooks: record.hooks ?? former?.hooks });
+    const { stack = former?.stack, hooks = former?.hooks, bytes = former?.bytes } = record;
+    this.#waiting.set(key, { stack, hooks, bytes });
   }
 }
 

@@ -1,4 +1,4 @@
-import { NettraceError, UsageError } from '../errors.js';
+import { NettraceError } from '../errors.js';
 import { recordedMeta } from '../filter/recorded-meta.js';
 import { currentNetnsInode, netnsInode } from '../load/netns.js';
 import { nothingLeft } from '../load/select-probes.js';
@@ -14,23 +14,28 @@ export interface ChoiceOptions extends FilterOptions, ModeOptions, PlaceOptions,
   netnsCurrent?: boolean;
 }
 
-/** The expression as a test of records. libpcap is behind the addon, which is loaded for this only. */
-async function expressionTest(expression: string): Promise<SubjectTest> {
+/** Expressions on packets as tests of records. libpcap is behind the addon, which is loaded for these only. */
+async function expressionTests({ filter, filterTunnel }: ExpressionOptions): Promise<SubjectTest[]> {
+  if (filter === undefined && filterTunnel === undefined) return [];
   let compiler: typeof import('../filter/pcap-expression.js');
   try {
     compiler = await import('../filter/pcap-expression.js');
   } catch (cause) {
+    const option = filter === undefined ? '--filter-tunnel' : '--filter';
     throw new NettraceError(
-      '--filter needs the addon, which makes libpcap compile the expression, and it is not here',
+      `${option} needs the addon, which makes libpcap compile the expression, and it is not here`,
       {
         advice: 'without it: -P, --addr, -p, --tcp-flags and --filter-meta',
         cause,
       },
     );
   }
-  const { recordedExpression } = await import('../filter/recorded-expression.js');
-  const test = recordedExpression(expression, compiler.compileExpression(expression, 'filter expression'));
-  return ({ proto, tuple, event }) => tuple !== undefined && event !== undefined && test({ proto, tuple, event });
+  const { recordedExpression, recordedTunnel } = await import('../filter/recorded-expression.js');
+  const tests: SubjectTest[] = [];
+  if (filter !== undefined)
+    tests.push(recordedExpression(filter, compiler.compileExpression(filter, 'filter expression')));
+  if (filterTunnel !== undefined) tests.push(recordedTunnel(compiler.compileExpression(filterTunnel, 'tunnel filter')));
+  return tests;
 }
 
 function metaTest(expression: string): SubjectTest {
@@ -56,19 +61,15 @@ export async function modeChoice(options: ChoiceOptions): Promise<ModeChoice> {
     ...rest,
     mode,
     ...(expression === undefined ? {} : { expression }),
+    ...(filterTunnel === undefined ? {} : { filterTunnel }),
     ...(filterMeta === undefined ? {} : { filterMeta }),
   });
-  if (filterTunnel !== undefined) {
-    throw new UsageError('--filter-tunnel: what is inside of tunnels is not recorded', {
-      advice: 'give it when tracing, or ask for the addresses and ports that the trace shows',
-    });
-  }
   const inodes = options.netnsCurrent ? [currentNetnsInode()] : netns?.map(netnsInode);
   const [only, without] = [functions(options.trace), functions(options.traceExclude)];
   if (without?.holdsAll(only)) throw nothingLeft();
   const more: SubjectTest[] = [];
   if (filterMeta !== undefined) more.push(metaTest(filterMeta));
-  if (expression !== undefined) more.push(await expressionTest(expression));
+  more.push(...(await expressionTests(options)));
   return {
     mode,
     matches: recordMatcher({ ...filter, netns: inodes }, more),

@@ -60,6 +60,7 @@ export function toTraceOptions(options: TraceCommandOptions): TraceOptions {
     ...(netns ? { netns: others.length === 0 && only !== undefined ? only : netns } : {}),
     // what only they show is only read for them; findings have values of the packet's network namespace
     detail: Boolean(json || detail || options.explain || options.diag || WITH_OWNER.includes(mode)),
+    ...(json ? { bytes: true } : {}),
     ...(options.diagQuiet ? { abnormalOnly: true } : {}),
     ...(options.dropStack ? { traceStack: [...(options.traceStack ?? []), 'kfree_skb'] } : {}),
     ...(buffer === undefined ? {} : { bufferBytes: buffer }),

@@ -1,4 +1,5 @@
 import {
+  EventBytes,
   EventDrop,
   EventHead,
   EventHooks,
@@ -81,6 +82,14 @@ export interface RawLatency {
   toProbe: number;
 }
 
+/** Bytes of a packet; see struct event_bytes. */
+export interface RawBytes {
+  bytes: Uint8Array;
+  length: number;
+  isEthernet: boolean;
+  isCut: boolean;
+}
+
 /** What a record says. */
 export interface RawEvent {
   /** Nanoseconds of CLOCK_MONOTONIC, rounded to a double (equal inputs stay equal). */
@@ -108,10 +117,12 @@ export interface RawEvent {
   /** Addresses of the call stack, innermost first, and of hook functions: from the detail that went before. */
   stack: bigint[] | undefined;
   hooks: bigint[] | undefined;
+  /** The packet's first bytes, likewise. */
+  bytes: RawBytes | undefined;
 }
 
 /** What a record of its own says about an event. */
-export type RawDetails = Pick<RawEvent, 'stack' | 'hooks'>;
+export type RawDetails = Pick<RawEvent, 'stack' | 'hooks' | 'bytes'>;
 
 /** In the order in which they follow each other, which is that of their bits. */
 const SECTION_SIZES: ReadonlyArray<readonly [bit: number, size: number]> = [
@@ -127,6 +138,7 @@ const SECTION_SIZES: ReadonlyArray<readonly [bit: number, size: number]> = [
   [EventSection.hooks, EventHooks.size],
   [EventSection.latency, EventLatency.size],
   [EventSection.tcp, EventTcp.size],
+  [EventSection.bytes, EventBytes.size],
 ];
 const ALL_SECTIONS = SECTION_SIZES.reduce((all, [bit]) => all | bit, 0);
 const LAST_KIND = Math.max(...Object.values(EventKind));
@@ -144,7 +156,8 @@ export function recordLength(sections: number): number {
   return LENGTHS[sections] ?? 0;
 }
 
-export const MAX_RECORD_BYTES = recordLength(ALL_SECTIONS);
+/** The longest record that there can be of an event, in bytes. Details alone have bytes of the packet. */
+export const MAX_RECORD_BYTES = recordLength(ALL_SECTIONS & ~EventSection.bytes);
 
 /** What is no UTF-8 becomes U+FFFD. */
 const utf8 = new TextDecoder();
@@ -426,6 +439,19 @@ export class KernelRecord implements RawEvent {
     return addresses(this.view, at + EventHooks.count, at + EventHooks.address, at + EventHooks.size);
   }
 
+  get bytes(): RawBytes | undefined {
+    if (!(this.sections & EventSection.bytes)) return this.details?.bytes;
+    const at = this.offset(EventSection.bytes);
+    const number = (offset: number) => this.view.getUint32(at + offset, LITTLE);
+    const from = this.view.byteOffset + at + EventBytes.bytes;
+    return {
+      bytes: new Uint8Array(this.view.buffer.slice(from, from + number(EventBytes.captured))),
+      length: number(EventBytes.length),
+      isEthernet: number(EventBytes.isEthernet) !== 0,
+      isCut: number(EventBytes.isCut) !== 0,
+    };
+  }
+
   /** 32 bits of the head, at an offset of EventHead. */
   u32(offset: number): number {
     return this.view.getUint32(this.at + offset, LITTLE);
@@ -473,6 +499,11 @@ export class RecordDecoder {
     const { sections } = record;
     if (length !== LENGTHS[sections]) return false;
     if (record.kind > LAST_KIND || record.probe >= this.#probeCount) return false;
+    if (sections & EventSection.bytes) {
+      if (record.kind !== EventKind.detail) return false;
+      const captured = record.view.getUint32(record.offset(EventSection.bytes) + EventBytes.captured, LITTLE);
+      if (captured > EventBytes.captured - EventBytes.bytes) return false;
+    }
     if (sections & EventSection.options) {
       const options = record.view.getUint32(record.offset(EventSection.options) + EventOptions.length, LITTLE);
       if (options > EventOptions.length - EventOptions.bytes) return false;

@@ -128,7 +128,7 @@ export class ShapeTree {
   /** False where the trace has no shape. */
   #walk(event: AssembledEvent, raw: KernelRecord, open: OpenTrace, first: KernelRecord | undefined): boolean {
     const { sections, kind, probe } = raw;
-    if (sections & NUMBERS || raw.details) return false;
+    if (sections & NUMBERS || raw.stack || raw.hooks) return false;
     this.#step(probe | (kind << 16) | (raw.flags << 19));
     this.#step(event.skb | (sections << 6));
     if (kind === EventKind.derived) {

@@ -1,11 +1,21 @@
 import type { AssembledEvent, OpenTrace } from '../assemble/assembler.js';
 import { tcpFlagsText, tcpStateName } from '../decode/names.js';
-import type { RawEvent, RawMeta, RawPacket, RawSock, RawSocket, RawTcp } from '../decode/records.js';
+import type { RawBytes, RawEvent, RawMeta, RawPacket, RawSock, RawSocket, RawTcp } from '../decode/records.js';
 import { decodeTcpOptions } from '../decode/tcp-options.js';
 import { EventFlag, EventKind } from '../generated/layout.js';
 import type { AttachOutcome } from '../load/backends.js';
 import type { Kernel } from '../load/kernel.js';
-import type { Note, Proto, SkbTrace, SocketInfo, StackFrame, TraceEvent, Tuple, Verdict } from '../types.js';
+import type {
+  Note,
+  PacketBytes,
+  Proto,
+  SkbTrace,
+  SocketInfo,
+  StackFrame,
+  TraceEvent,
+  Tuple,
+  Verdict,
+} from '../types.js';
 import { blameHooks } from './hooks.js';
 import { type ListRules, nameRules } from './nft-rules.js';
 import { noLoss } from './no-loss.js';
@@ -293,6 +303,8 @@ export class TraceBuilder {
     if (raw.flags & EventFlag.fromSocket) event.fromSocket = true;
     const { meta } = raw;
     if (meta) addMeta(event, meta);
+    const { bytes } = raw;
+    if (bytes && bytes.bytes.length > 0) event.bytes = packetBytes(bytes);
     if (raw.kind === EventKind.derived) {
       // the parent's own record may have been lost
       event.parent = Math.max(0, open.skbs.indexOf(raw.related));
@@ -423,6 +435,11 @@ export function stackFrames(addresses: readonly bigint[], kernel: Kernel): Stack
   // the program itself was loaded after the symbols were read and has no name: all up to the last one's caller
   const own = frames.slice(0, TRACER_FRAMES).findLastIndex((frame) => TRACER_SYMBOL.test(frame.symbol));
   return frames.slice(own + 1);
+}
+
+function packetBytes({ bytes, length, isEthernet, isCut }: RawBytes): PacketBytes {
+  const link = isEthernet ? 'ethernet' : 'raw';
+  return { link, hex: Buffer.from(bytes.buffer).toString('hex'), length, ...(isCut ? { cut: true } : {}) };
 }
 
 /** The kernel asks for a reset, and sends none: what came is one itself (tcp_v4_send_reset, all versions). */

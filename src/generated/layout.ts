@@ -155,6 +155,16 @@ export const EventTcp = {
   copiedSeq: 20,
 } as const;
 
+/** struct event_bytes: offsets in bytes. */
+export const EventBytes = {
+  size: 144,
+  bytes: 0,
+  captured: 128,
+  length: 132,
+  isEthernet: 136,
+  isCut: 140,
+} as const;
+
 /** struct filter_net: offsets in bytes. */
 export const FilterNet = {
   size: 40,
@@ -215,7 +225,7 @@ export const FilterScratch = {
 
 /** struct trace_config: offsets in bytes. */
 export const TraceConfig = {
-  size: 1336,
+  size: 1344,
   filter: 0,
   mode: 1256,
   hasFilter: 1260,
@@ -231,11 +241,12 @@ export const TraceConfig = {
   minRttUs: 1300,
   minLatencyNs: 1304,
   wantMeta: 1312,
-  filterWanted: 1316,
-  expressionWindow: 1320,
-  tunnelWindow: 1324,
-  multiFollows: 1328,
-  fixedModuleTypes: 1332,
+  wantBytes: 1316,
+  filterWanted: 1320,
+  expressionWindow: 1324,
+  tunnelWindow: 1328,
+  multiFollows: 1332,
+  fixedModuleTypes: 1336,
 } as const;
 
 /** struct tracked_skb: offsets in bytes. */
@@ -326,6 +337,7 @@ export const EventSection = {
   hooks: 512,
   latency: 1024,
   tcp: 2048,
+  bytes: 4096,
 } as const;
 
 /** enum loss_cause */

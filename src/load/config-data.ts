@@ -30,6 +30,8 @@ export interface ConfigInput {
   /** Inode; 0 for any. With a list only its namespaces, and those that are added later: see AttachedPrograms. */
   netns: number | readonly number[];
   wantMeta: boolean;
+  /** The first bytes of packets. */
+  wantBytes: boolean;
   /** The kernel is too old for BTF of modules. */
   /** on_multi is attached only where packets are followed that were seen before. */
   multiFollows: boolean;
@@ -122,6 +124,7 @@ export function writeConfig(bytes: Uint8Array, input: ConfigInput): void {
     [TraceConfig.minSrttUs, input.minSrtt],
     [TraceConfig.minRttUs, input.minRtt],
     [TraceConfig.wantMeta, input.wantMeta],
+    [TraceConfig.wantBytes, input.wantBytes],
     [TraceConfig.multiFollows, input.multiFollows],
     [TraceConfig.fixedModuleTypes, input.fixedModuleTypes],
   ] as const) {

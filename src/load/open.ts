@@ -68,6 +68,7 @@ export const PLAIN_INPUT: Omit<OpenInput, 'filter' | 'netns' | 'bufferBytes'> = 
   generated: undefined,
   mode: 'life',
   wantMeta: false,
+  wantBytes: false,
   wantOwner: false,
   wantHooks: false,
   wantTimers: false,

@@ -13,7 +13,7 @@ import type {
 import { Counts } from './counts.js';
 import { cutTrace, type DetailChoice, type EventChoice, hideDetails, isChosen } from './cut-trace.js';
 import { fitsMode, recordedWith } from './fitting.js';
-import { inTimeOrder, isAbnormal, isDrop, latencyEvent, packetEvent } from './single-events.js';
+import { inTimeOrder, isAbnormal, isDrop, LastBytes, latencyEvent, packetEvent } from './single-events.js';
 
 /** How records are to be shown. */
 export interface ModeChoice {
@@ -39,7 +39,7 @@ function countsOnly(mode: Mode): boolean {
 
 /**
  * Shows recorded records as a mode of live traces would have shown what they tell of, in constant memory. Filters are asked
- * as live: of a packet that is followed its first event, else each event by itself. Records that are in the
+ * as live: of a packet that is followed the places where it may be seen first, else each event by itself. Records that are in the
  * mode's form already pass, if they match.
  */
 export class ModeConverter {
@@ -132,11 +132,13 @@ export class ModeConverter {
 
   *#eventsOf(trace: SkbTrace): Generator<PacketEvent, void, undefined> {
     const { mode } = this.#choice;
+    const last = new LastBytes(trace);
     for (const event of inTimeOrder(trace)) {
+      const bytes = last.at(event);
       // where a clone joined nothing was read of the packet: it only counts
       if (event.parent !== undefined && mode !== 'func-stats') continue;
       const packet = packetEvent(trace, event, mode === 'drop' || mode === 'monitor' ? mode : 'basic');
-      if (this.#isWanted(packet)) yield packet;
+      if (this.#isWanted(packet, bytes)) yield packet;
     }
   }
 
@@ -146,12 +148,13 @@ export class ModeConverter {
     if (this.#isWanted(packet)) yield isSingle ? { ...packet, mode } : packet;
   }
 
-  #isWanted(packet: PacketEvent): boolean {
+  /** `bytes`: what the packet had there, where that is known and the event has none of its own. */
+  #isWanted(packet: PacketEvent, bytes = packet.event.bytes): boolean {
     const { mode, events, matches, dropAll } = this.#choice;
     const { event } = packet;
     if (mode === 'drop' && !isDrop(event, dropAll)) return false;
     if (mode === 'monitor' && !isAbnormal(event) && !(dropAll && isDrop(event, true))) return false;
-    return isChosen(events, event.func) && matches(packet);
+    return isChosen(events, event.func) && matches(bytes ? { ...packet, event: { ...event, bytes } } : packet);
   }
 
   *#socket(socket: SocketEvent): Generator<SocketEvent, void, undefined> {

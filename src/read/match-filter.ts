@@ -1,21 +1,19 @@
 import { parseAddress } from '../decode/addresses.js';
 import { parseTcpFlags } from '../decode/names.js';
+import { UsageError } from '../errors.js';
+import type { RecordedSight, RecordedWhole } from '../filter/recorded-expression.js';
 import type { Filter, Net, PortRange } from '../options.js';
 import { ETH_P_IP, ETH_P_IPV6, type ProtoTest } from '../protocols.js';
-import type { OutputRecord, Owner, Proto, TraceEvent, Tuple } from '../types.js';
+import type { OutputRecord, Owner, TraceEvent, Tuple } from '../types.js';
 
-/** What filters ask of a packet, from whichever record it is. */
-export interface Subject {
-  proto: Proto;
-  tuple?: Tuple | undefined;
+/** What filters ask of a packet at a place, from whichever record it is. */
+export interface Subject extends RecordedSight {
   tcpFlags?: string | undefined;
   len?: number | undefined;
   ifname?: string | undefined;
   netns?: number | undefined;
   /** One is enough. */
   owners: readonly Owner[];
-  /** Where the packet was seen; absent for a socket. */
-  event?: TraceEvent | undefined;
 }
 
 /** The filter of live traces, and the namespace, which is none of its values there. */
@@ -105,40 +103,53 @@ function ownersOf(events: readonly TraceEvent[]): Owner[] {
   return [{ pid: first.pid, comm: first.comm }];
 }
 
-function packetOf(proto: Proto, tuple: Tuple | undefined, events: readonly TraceEvent[]): Subject {
+/**
+ * Where live filters were asked about the packet, until one let it through: its first place, and each one of which there
+ * are bytes.
+ */
+function* sightsOf(whole: RecordedWhole): Generator<Subject, void, undefined> {
+  const { proto, tuple, events } = whole;
   // where a clone joined nothing was read of the packet
   const first = events.find((event) => event.parent === undefined);
-  return {
-    proto: first?.proto ?? proto,
-    tuple: first?.tuple ?? tuple,
-    tcpFlags: first?.tcp?.flags,
-    len: first?.len,
-    ifname: first?.ifname,
-    netns: first?.netns,
-    owners: ownersOf(events),
-    event: first,
-  };
+  const later = events.filter((event) => event.bytes && event !== first);
+  const owners = ownersOf(events);
+  for (const event of first ? [first, ...later] : [undefined]) {
+    yield {
+      proto: event?.proto ?? proto,
+      tuple: event?.tuple ?? tuple,
+      tcpFlags: event?.tcp?.flags,
+      len: event?.len,
+      ifname: event?.ifname,
+      netns: event?.netns,
+      owners,
+      event,
+      hasLaterBytes: later.length > 0,
+      whole,
+    };
+  }
 }
 
-/** What the record is about; undefined where it is about no single packet or socket. */
-function subjectOf(record: OutputRecord): Subject | undefined {
+/** What the record is about; nothing where it is about no single packet or socket. */
+function subjectsOf(record: OutputRecord): Iterable<Subject> {
   switch (record.type) {
     case 'trace':
-      return packetOf(record.proto, record.tuple, record.events);
+      return sightsOf(record);
     case 'packet':
     case 'latency':
-      return packetOf(record.proto, record.tuple, [record.event]);
+      return sightsOf({ proto: record.proto, tuple: record.tuple, events: [record.event] });
     case 'connection':
-      return { proto: record.proto, tuple: record.tuple, owners: [] };
+      return [{ proto: record.proto, tuple: record.tuple, owners: [] }];
     case 'socket':
-      return {
-        proto: record.proto,
-        tuple: record.tuple,
-        netns: record.netns,
-        owners: record.owner ? [record.owner] : [],
-      };
+      return [
+        {
+          proto: record.proto,
+          tuple: record.tuple,
+          netns: record.netns,
+          owners: record.owner ? [record.owner] : [],
+        },
+      ];
     default:
-      return undefined;
+      return [];
   }
 }
 
@@ -149,7 +160,8 @@ export function subjectTest(filter: RecordFilter): SubjectTest {
 }
 
 /**
- * Does a record match, as the packet would have matched live: by its first event, and by the owners of its socket?
+ * Does a record match, as the packet would have matched live: at one of the places at which filters are asked, and by the
+ * owners of its socket?
  * Counts over many packets match no filter but the empty one, for they cannot be taken apart. `more`: tests of other
  * filters, all of which must hold too.
  */
@@ -160,7 +172,17 @@ export function recordMatcher(
   const tests = [...testsOf(filter), ...more];
   if (tests.length === 0) return () => true;
   return (record) => {
-    const subject = subjectOf(record);
-    return subject !== undefined && tests.every((test) => test(subject));
+    let unknown: UsageError | undefined;
+    for (const subject of subjectsOf(record)) {
+      try {
+        if (tests.every((test) => test(subject))) return true;
+      } catch (error) {
+        // what is not recorded of one place does not matter where another matches
+        if (!(error instanceof UsageError)) throw error;
+        unknown ??= error;
+      }
+    }
+    if (unknown) throw unknown;
+    return false;
   };
 }

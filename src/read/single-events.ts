@@ -1,6 +1,6 @@
 import { isFree, lastAtWork } from '../explain/latency.js';
 import { laterDate } from '../explain/wall-clock.js';
-import type { LatencyEvent, NoteLevel, PacketEvent, SkbTrace, TraceEvent } from '../types.js';
+import type { LatencyEvent, NoteLevel, PacketBytes, PacketEvent, SkbTrace, TraceEvent, Tuple } from '../types.js';
 import type { FunctionSet } from './function-set.js';
 
 /** One event of a trace by itself, as it would have been reported live. */
@@ -17,6 +17,36 @@ export function packetEvent(trace: SkbTrace, event: TraceEvent, mode: PacketEven
     date: laterDate(trace.date, event.t - trace.start),
     event: { ...rest, skb: 0 },
   };
+}
+
+/**
+ * The bytes of a packet at each event: its own, or those that were last seen of its skb, if addresses and ports are still
+ * the same.
+ */
+export class LastBytes {
+  readonly #trace: SkbTrace;
+  readonly #last = new Map<number, TraceEvent>();
+
+  constructor(trace: SkbTrace) {
+    this.#trace = trace;
+  }
+
+  /** Takes the events in the order of their times. */
+  at(event: TraceEvent): PacketBytes | undefined {
+    if (event.parent !== undefined || event.fromSocket) return undefined;
+    if (event.bytes) this.#last.set(event.skb, event);
+    const last = this.#last.get(event.skb);
+    return last && this.#isSame(last, event) ? last.bytes : undefined;
+  }
+
+  #isSame(a: TraceEvent, b: TraceEvent): boolean {
+    const { proto, tuple } = this.#trace;
+    return (a.proto ?? proto) === (b.proto ?? proto) && isSameTuple(a.tuple ?? tuple, b.tuple ?? tuple);
+  }
+}
+
+function isSameTuple(a: Tuple | undefined, b: Tuple | undefined): boolean {
+  return a?.saddr === b?.saddr && a?.daddr === b?.daddr && a?.sport === b?.sport && a?.dport === b?.dport;
 }
 
 /** A trace's events in the order of their times. */

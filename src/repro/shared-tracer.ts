@@ -46,6 +46,7 @@ export class SharedTracer {
       netns: [],
       sample: 'off',
       detail: true,
+      bytes: true,
       ...(more.length > 0 ? { trace: ['default', ...more] } : {}),
       ...(backend ? { backend } : {}),
     });

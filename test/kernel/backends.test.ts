@@ -66,14 +66,16 @@ describe.each(BACKENDS)('the backend $backend', ({ backend, here, probes }) => {
 describe.skipIf(EMULATED && kernelFrom(6, 12))('the programs', () => {
   const nets = ['10.1.2.0/24', '10.2.0.0/16', '2001:db8::/32'];
   it.each([
-    { what: 'two nets and large records', options: { addr: nets, detail: true } },
-    { what: 'an expression', options: { expression: 'tcp port 8000 and host 10.1.2.3', detail: true } },
+    { what: 'two nets and large records', options: { addr: nets, detail: true, bytes: true } },
+    { what: 'an expression', options: { expression: 'tcp port 8000 and host 10.1.2.3', detail: true, bytes: true } },
     { what: 'all kinds of filters', options: { expression: 'ip or ip6', addr: nets, proto: 'tcp', tcpFlags: ['S'] } },
     { what: 'single events', options: { mode: 'basic', addr: nets, detail: true } },
+    { what: 'drops', options: { mode: 'drop', addr: nets, detail: true, bytes: true } },
     { what: 'latencies', options: { mode: 'latency', addr: nets } },
-    { what: 'owners', options: { comm: 'nobody', addr: nets, detail: true } },
+    { what: 'owners', options: { comm: 'nobody', addr: nets, detail: true, bytes: true } },
   ] as const)('are taken by this kernel with $what', async ({ options }) => {
-    const { statistics } = await record({ ...options, trace: ['ip_rcv', 'kfree_skb'] } as TraceOptions, async () => {});
+    const probes = options.mode === 'drop' ? {} : { trace: ['ip_rcv', 'kfree_skb'] };
+    const { statistics } = await record({ ...options, ...probes } as TraceOptions, async () => {});
     expect(statistics.malformed).toBe(0);
   });
 });

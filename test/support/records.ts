@@ -1,6 +1,7 @@
 import type { OpenTrace } from '../../src/assemble/assembler.js';
 import {
   KernelRecord,
+  type RawBytes,
   type RawEvent,
   type RawPacket,
   type RawSock,
@@ -8,6 +9,7 @@ import {
   RecordDecoder,
 } from '../../src/decode/records.js';
 import {
+  EventBytes,
   EventDrop,
   EventHead,
   EventHooks,
@@ -111,6 +113,8 @@ export interface RecordInput {
   stack?: readonly bigint[];
   hooks?: readonly bigint[];
   latency?: LatencyInput;
+  /** At most 128 bytes. */
+  bytes?: Partial<RawBytes>;
 }
 
 const WRITERS: ReadonlyArray<
@@ -138,6 +142,7 @@ const WRITERS: ReadonlyArray<
   ['hooks', EventSection.hooks, EventHooks.size, (view, input) => writeAddresses(view, EventHooks, input.hooks ?? [])],
   ['latency', EventSection.latency, EventLatency.size, (view, input) => writeLatency(view, input.latency ?? {})],
   ['tcp', EventSection.tcp, EventTcp.size, (view, input) => writeTcp(view, input.tcp ?? {})],
+  ['bytes', EventSection.bytes, EventBytes.size, (view, input) => writeBytes(view, input.bytes ?? {})],
 ];
 
 function writeText(view: DataView, at: number, size: number, text: string | Uint8Array): void {
@@ -220,6 +225,14 @@ function writeAddresses(view: DataView, at: { count: number; address: number }, 
   for (const [i, address] of addresses.entries()) view.setBigUint64(at.address + i * 8, address, LITTLE);
 }
 
+function writeBytes(view: DataView, { bytes = new Uint8Array(), length, isEthernet, isCut }: Partial<RawBytes>): void {
+  for (const [i, byte] of bytes.entries()) view.setUint8(EventBytes.bytes + i, byte);
+  view.setUint32(EventBytes.captured, bytes.length, LITTLE);
+  view.setUint32(EventBytes.length, length ?? bytes.length, LITTLE);
+  view.setUint32(EventBytes.isEthernet, Number(isEthernet ?? false), LITTLE);
+  view.setUint32(EventBytes.isCut, Number(isCut ?? false), LITTLE);
+}
+
 function writeLatency(view: DataView, latency: LatencyInput): void {
   view.setBigUint64(EventLatency.fromNs, BigInt(latency.from ?? 0), LITTLE);
   view.setBigUint64(EventLatency.toNs, BigInt(latency.to ?? 0), LITTLE);
@@ -295,6 +308,7 @@ export function decoded(record: RawEvent): RawEvent {
     latency: record.latency,
     stack: record.stack,
     hooks: record.hooks,
+    bytes: record.bytes,
   };
 }
 

@@ -10,8 +10,8 @@ const event = (more: RecordInput = {}) => recordOf({ flags: EventFlag.hasDetail,
 /** The event with its details; undefined for a detail, which waits. */
 function join(stash: DetailStash, record: KernelRecord) {
   if (!stash.join(record)) return undefined;
-  const { stack, hooks, kind } = record;
-  return { stack, hooks, kind };
+  const { stack, hooks, bytes, kind } = record;
+  return { stack, hooks, bytes: bytes?.bytes, kind };
 }
 
 describe('details', () => {
@@ -21,15 +21,20 @@ describe('details', () => {
     expect(join(stash, event())).toMatchObject({ kind: EventKind.visit, stack: [1n, 2n], hooks: undefined });
   });
 
-  it('of both kinds come together, in either order', () => {
+  it('of all kinds come together, in any order', () => {
     const [stack, hooks] = [detail({ stack: [1n] }), detail({ hooks: [7n, 8n] })];
+    const bytes = detail({ bytes: { bytes: Uint8Array.of(1, 2) } });
     for (const order of [
-      [stack, hooks],
-      [hooks, stack],
+      [stack, hooks, bytes],
+      [bytes, hooks, stack],
     ]) {
       const stash = new DetailStash();
       for (const one of order) join(stash, one!);
-      expect(join(stash, event())).toMatchObject({ stack: [1n], hooks: [7n, 8n] });
+      expect(join(stash, event())).toMatchObject({
+        stack: [1n],
+        hooks: [7n, 8n],
+        bytes: Uint8Array.of(1, 2),
+      });
     }
   });
 

@@ -233,7 +233,7 @@ export const CASES: Readonly<Record<string, OptionCase>> = {
     [['-c', '0'], "count must be a whole number from 1 to 2147483647, not '0'"],
     [['-c', 'many'], "count must be a whole number, not 'many'"],
   ),
-  '--json': { words: ['--json'], options: { json: true }, trace: { detail: true } },
+  '--json': { words: ['--json'], options: { json: true }, trace: { detail: true, bytes: true } },
   '--output': own(['-o', 'a', '--output', 't.ndjson'], { output: 't.ndjson' }),
   '--rotate': own(
     ['-o', 't', '--rotate', '1M,3'],

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { jsonLine } from '../../../src/sinks/json.js';
+import type { TraceEvent } from '../../../src/types.js';
 import { nettrace, ROOT } from '../../support/command.js';
 import { useFolder } from '../../support/folder.js';
 import { RECORDS } from '../../support/output-records.js';
@@ -190,7 +191,7 @@ describe('nettrace show with the filters of live traces', () => {
     [['--latency-free'], '--latency-free makes no sense without another mode: it takes no times between functions'],
     [['--sock', '--filter', 'tcp'], 'an expression makes no sense with --sock: it sees sockets, not packets'],
     [['--drop', '-t', 'ip_rcv'], '--trace makes no sense with --drop: its functions are fixed'],
-    [['--filter-tunnel', 'tcp'], '--filter-tunnel: what is inside of tunnels is not recorded'],
+    [['--filter-tunnel', 'tcp prot 80'], 'tunnel filter, column 5: syntax error'],
     [['--filter', ''], 'filter expression must not be empty'],
     [['--filter', 'tcp prot 80'], 'filter expression, column 5: syntax error'],
     [
@@ -209,5 +210,53 @@ describe('nettrace show with the filters of live traces', () => {
     expect(stderr.split('\n')[0]).toContain(`nettrace: ${message}`);
     expect(stdout).toBe('');
     expect(code).toBe(2);
+  });
+});
+
+describe('nettrace show with the bytes of packets', () => {
+  const OUTER = '4500004400010000401100000a0000010a000002c35012b500300000';
+  const VXLAN = '0800000000002a00020000000001024e000000010800';
+  const INNER = '450000240001000007110000c0a80001c0a80002c3500035001000004142';
+  const tuple = { saddr: '10.0.0.1', sport: 50000, daddr: '10.0.0.2', dport: 4789 };
+  const hex = OUTER + VXLAN + INNER;
+  const sent = (more: Partial<TraceEvent>) =>
+    skbTrace({ proto: 'udp', tuple, events: [traceEvent({ ...DETAILS, ...more })] });
+  const record = (more: Partial<TraceEvent>) => writeFileSync(path, jsonLine(sent(more)));
+
+  it.each([
+    [['--filter', 'ip[8] = 64 and udp[8] = 8'], true],
+    [['--filter', 'ip[8] = 7'], false],
+    [['--filter-tunnel', 'src host 192.168.0.1 and ip[8] = 7 and udp[8:2] = 0x4142'], true],
+    [['--filter-tunnel', 'ether src 02:4e:00:00:00:01'], true],
+    [['--filter-tunnel', 'host 10.0.0.1'], false],
+    [['--filter', 'udp port 4789', '--filter-tunnel', 'udp port 53', '--filter-meta', 'mark == 5'], true],
+    [['--filter-tunnel', 'udp port 53', '--basic'], true],
+  ])('%j', async (words, isShown) => {
+    record({ bytes: { link: 'raw', hex, length: hex.length / 2 } });
+    expect((await show(...words, '--json')).split('\n').filter(Boolean)).toHaveLength(isShown ? 1 : 0);
+  });
+
+  it.each([
+    [{}, 'what is inside of tunnels', 'or trace with --json'],
+    [
+      { bytes: { link: 'raw' as const, hex: OUTER + VXLAN, length: 100, cut: true } },
+      'bytes behind the first 50',
+      'give it when tracing\n',
+    ],
+  ])('says what it lacks of a tunnel: %j', async (more, what, advice) => {
+    record(more);
+    const { code, stdout, stderr } = await nettrace('show', path, '--filter-tunnel', 'udp');
+    const line = `nettrace: tunnel filter: whether packets match depends on ${what}, which traces do not record\n`;
+    expect(stderr.startsWith(line), stderr).toBe(true);
+    expect(stderr).toContain(advice);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+
+  it('takes no bytes that are none', async () => {
+    record({ bytes: { link: 'raw', hex: '4g', length: 1 } });
+    const { code, stderr } = await nettrace('show', path);
+    expect(stderr).toContain('.bytes.hex has not the form that it must have');
+    expect(code).toBe(1);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { formatIpv4, formatIpv6 } from '../../../src/decode/addresses.js';
 import { RecordDecoder, recordLength } from '../../../src/decode/records.js';
 import {
+  EventBytes,
   EventHead,
   EventHooks,
   EventKind,
@@ -60,6 +61,7 @@ const RULE = fc.record({
 });
 const probeId = fc.integer({ min: 0, max: PROBES - 1 });
 const STACK_ROOM = (EventStack.size - EventStack.address) / 8;
+const BYTES_ROOM = EventBytes.captured - EventBytes.bytes;
 const HOOKS_ROOM = (EventHooks.size - EventHooks.address) / 8;
 
 const head = {
@@ -219,8 +221,8 @@ describe('a record', () => {
     fc.assert(fc.property(validInput, (input) => recordLength(sectionsOf(record(input))) === record(input).length));
   });
 
-  it('with all sections is 944 bytes, each section on a multiple of 8', () => {
-    expect(recordLength(ALL_SECTIONS)).toBe(944);
+  it('with all sections is 1088 bytes, each section on a multiple of 8', () => {
+    expect(recordLength(ALL_SECTIONS)).toBe(1088);
     for (const bit of Object.values(EventSection)) expect(recordLength(bit) % 8).toBe(0);
   });
 
@@ -254,6 +256,13 @@ describe('a record', () => {
     expect(decode(batch([lying])).events).toMatchObject([{ stack, hooks }]);
     expect(eventOf({ stack: [] }).stack).toEqual([]);
     expect(eventOf({}).stack).toBeUndefined();
+  });
+
+  it('keeps bytes of the packet, as many as were captured', () => {
+    const bytes = { bytes: Uint8Array.of(0x45, 0, 0xff), length: 1500, isEthernet: true, isCut: true };
+    expect(eventOf({ kind: EventKind.detail, bytes }).bytes).toEqual(bytes);
+    const whole = new Uint8Array(BYTES_ROOM).fill(7);
+    expect(eventOf({ kind: EventKind.detail, bytes: { bytes: whole } }).bytes?.bytes).toEqual(whole);
   });
 
   it('keeps a timer that is overdue, and a name of an owner that fills its field', () => {
@@ -303,6 +312,15 @@ describe('a malformed record', () => {
     ['names an unknown section', setUint32(record(), EventHead.sections, ALL_SECTIONS + 1)],
     ['names an unknown section in the sign bit', setUint32(record(), EventHead.sections, 0x80000000)],
     ['has an unknown kind', setByte(record(), EventHead.kind, EventKind.detail + 1)],
+    ['has bytes of the packet in an event', record({ bytes: {} })],
+    [
+      'has more bytes of the packet than there is room for',
+      setUint32(
+        record({ kind: EventKind.detail, bytes: {} }),
+        EventHead.size + EventBytes.captured,
+        EventBytes.captured - EventBytes.bytes + 1,
+      ),
+    ],
     ['has the first probe id that is none', record({ probe: PROBES })],
     ['has the largest probe id', record({ probe: 0xffff })],
     [

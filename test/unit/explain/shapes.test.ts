@@ -32,6 +32,7 @@ const parts = {
   ret: fc.constantFrom(0, 1, -1, -12, 0xffff888000001000n, 0x100000001n),
   drop: fc.record({ location: fc.constantFrom(...LOCATIONS), reason: fc.constantFrom(2, 3, 5, undefined) }),
   socket: fc.record({ state: fc.constantFrom(0, 1, 10, 12), newState: fc.constantFrom(0, 1) }),
+  bytes: fc.record({ bytes: fc.constantFrom(Uint8Array.of(), Uint8Array.of(1, 2)), length: fc.constantFrom(2, 9) }),
   netfilter: fc.record({ family: fc.constant(2), hook: fc.constantFrom(1, 3), hasState: fc.boolean() }),
 };
 /** Where flags, states and values decide. */

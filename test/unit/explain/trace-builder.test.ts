@@ -104,6 +104,22 @@ describe('a built trace', () => {
     expect(trace.events.map((e) => e.tuple?.dport)).toEqual([undefined, 80]);
   });
 
+  it('has the first bytes of the packet where they were read', (ctx) => {
+    const bytes = { bytes: Uint8Array.of(0x45, 0, 0xab), length: 1500, isCut: true };
+    const { events } = build(ctx, [
+      visit('ip_rcv', { bytes: { ...bytes, isEthernet: true } }),
+      visit('tcp_v4_rcv', { bytes: { ...bytes, isCut: false } }),
+      visit('tcp_v4_rcv', { bytes: { bytes: Uint8Array.of() } }),
+      visit('tcp_rcv_state_process'),
+    ]);
+    expect(events.map((e) => e.bytes)).toEqual([
+      { link: 'ethernet', hex: '4500ab', length: 1500, cut: true },
+      { link: 'raw', hex: '4500ab', length: 1500 },
+      undefined,
+      undefined,
+    ]);
+  });
+
   it('has flags, options and numbers of TCP', (ctx) => {
     const options = [8, 10, 0, 0, 0, 7, 0, 0, 0, 9];
     const packet = tcpPacket({ tcpFlags: TcpFlag.S | TcpFlag.A, payload: 5, pktLen: 65 });

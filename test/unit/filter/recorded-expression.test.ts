@@ -2,11 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/errors.js';
 import { compileExpression } from '../../../src/filter/pcap-expression.js';
-import type { RecordedPacket } from '../../../src/filter/rebuilt-packet.js';
-import { recordedExpression } from '../../../src/filter/recorded-expression.js';
+import {
+  type RecordedSight,
+  recordedExpression,
+  recordedTunnel,
+  type SightTest,
+} from '../../../src/filter/recorded-expression.js';
 import { parseFilter, type TraceOptions } from '../../../src/options.js';
 import { recordMatcher } from '../../../src/read/match-filter.js';
-import type { Proto, TraceEvent, Tuple } from '../../../src/types.js';
+import type { PacketBytes, Proto, TraceEvent, Tuple } from '../../../src/types.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
 
 const TUPLE = { saddr: '10.0.0.1', sport: 40000, daddr: '10.0.0.2', dport: 80 };
@@ -14,18 +18,18 @@ const TCP = { seq: 5, ack: 6, flags: 'SA', win: 512, payload: 0 };
 const PLAIN = { saddr: '10.0.0.1', daddr: '10.0.0.2' };
 const SIX = { saddr: 'fe80::1', daddr: 'ff02::16' };
 
-function test(expression: string): (packet: RecordedPacket) => boolean {
+function test(expression: string): SightTest {
   return recordedExpression(expression, compileExpression(expression, 'filter expression'));
 }
 
-function packet(proto: Proto, tuple: Tuple, more: Partial<TraceEvent> = {}): RecordedPacket {
+function packet(proto: Proto, tuple: Tuple, more: Partial<TraceEvent> = {}): RecordedSight {
   return { proto, tuple, event: traceEvent({ len: 60, ...more }) };
 }
 
 const tcp = packet('tcp', TUPLE, { tcp: TCP });
 
 describe('an expression on a recorded packet', () => {
-  it.each<[string, RecordedPacket, boolean]>([
+  it.each<[string, RecordedSight, boolean]>([
     ['tcp port 80', tcp, true],
     ['tcp src port 80', tcp, false],
     ['net 10.0.0.0/8 and not host 10.0.0.3', tcp, true],
@@ -60,7 +64,7 @@ describe('an expression on a recorded packet', () => {
     expect(test(expression)(recorded)).toBe(wanted);
   });
 
-  it.each<[string, RecordedPacket, string]>([
+  it.each<[string, RecordedSight, string]>([
     ['ip[8] > 3', tcp, 'the TTL'],
     ['ip[1] = 0', tcp, 'the type of service (TOS)'],
     ['ether host 00:11:22:33:44:55', tcp, 'MAC addresses'],
@@ -78,9 +82,94 @@ describe('an expression on a recorded packet', () => {
     expect(() => test(expression)(recorded)).toThrow(expect.objectContaining({ name: UsageError.name, message }));
   });
 
-  it('is refused for VLAN tags before anything is read', () => {
-    expect(() => test('vlan 5')).toThrow('VLAN tags');
+  it('is refused for VLAN tags where no bytes are recorded', () => {
+    expect(() => test('vlan 5')(tcp)).toThrow('VLAN tags');
     expect(() => test('host vlan.example.invalid.')).not.toThrow('VLAN tags');
+  });
+});
+
+describe('an expression on recorded bytes', () => {
+  const MACS = '020000000002024e00000001';
+  const UDP = '4500002400010000401100000a0000010a000002c350003500100000';
+  const seen = (bytes: PacketBytes, more: Partial<TraceEvent> = {}) =>
+    packet('tcp', TUPLE, { tcp: TCP, ...more, bytes });
+  const ethernet = (type: string, rest: string, more: Partial<PacketBytes> = {}): PacketBytes => {
+    const hex = `${MACS}${type}${rest}`;
+    return { link: 'ethernet', hex, length: hex.length / 2, ...more };
+  };
+  const plain = ethernet('0800', `${UDP}68656c6c6f`);
+  const tagged = ethernet('8100', `00050800${UDP}68656c6c6f`);
+  const raw: PacketBytes = { link: 'raw', hex: `${UDP}68656c6c6f`, length: 33 };
+  const cut = ethernet('0800', UDP, { length: 1042, cut: true });
+  const inPages = ethernet('0800', UDP, { length: 1042 });
+
+  it.each<[string, PacketBytes, boolean]>([
+    // what the event itself says of the packet does not count
+    ['udp port 53', plain, true],
+    ['tcp', plain, false],
+    ['udp[8:4] = 0x68656c6c', plain, true],
+    ['udp[8:4] = 0x68656c6d', plain, false],
+    ['udp[13] = 0', plain, false],
+    ['ip[8] = 64', plain, true],
+    ['ether src 02:4e:00:00:00:01', plain, true],
+    ['vlan', plain, false],
+    ['vlan 5 and udp port 53', tagged, true],
+    ['vlan 6', tagged, false],
+    ['len = 47', plain, true],
+    ['udp[8:4] = 0x68656c6c', raw, true],
+    // not of this link type, which live lets nothing through
+    ['ether src 02:4e:00:00:00:01', raw, false],
+    ['len = 33', raw, true],
+    ['udp port 53 and greater 1000', cut, true],
+    ['tcp or (udp[8] = 0 and ip[8] = 3)', cut, false],
+    // what lies in pages is not there, live neither
+    ['udp[8] = 0', inPages, false],
+    ['not udp[8] = 0', inPages, false],
+  ])('%s', (expression, bytes, wanted) => {
+    expect(test(expression)(seen(bytes))).toBe(wanted);
+  });
+
+  it('is refused where bytes decide that were cut off', () => {
+    const message =
+      'filter expression: whether packets match depends on bytes behind the first 42, which traces do not';
+    expect(() => test('udp[8] = 0')(seen(cut))).toThrow(message);
+  });
+
+  it('takes what is not known before there are bytes for no match, as live', () => {
+    const before = packet('tcp', TUPLE, { tcp: TCP, fromSocket: true });
+    expect(test('tcp port 80')({ ...before, hasLaterBytes: true })).toBe(true);
+    expect(test('ip[8] = 64')({ ...before, hasLaterBytes: true })).toBe(false);
+    expect(test('vlan')({ ...before, hasLaterBytes: true })).toBe(false);
+    expect(() => test('ip[8] = 64')(before)).toThrow('the TTL');
+  });
+});
+
+describe('a tunnel filter', () => {
+  const filter = (expression: string) => recordedTunnel(compileExpression(expression, 'tunnel filter'));
+  const vxlan = packet('udp', { ...TUPLE, dport: 4789 });
+  const inner = '450000240001000040110000c0a80001c0a80002c3500035001000004142';
+  const outer = '4500004400010000402f00000a0000010a000002';
+  const gre = packet('ip', PLAIN, { bytes: { link: 'raw', hex: `${outer}00000800${inner}`, length: 100 } });
+
+  it('is asked of what is inside, by the bytes', () => {
+    expect(filter('src host 192.168.0.1 and udp[8:2] = 0x4142')(gre)).toBe(true);
+    expect(filter('src host 10.0.0.1')(gre)).toBe(false);
+    expect(filter('len = 76')(gre)).toBe(true);
+  });
+
+  it('is refused for packets that may be tunnels, where no bytes are recorded', () => {
+    const message =
+      'tunnel filter: whether packets match depends on what is inside of tunnels, which traces do not record';
+    for (const one of [vxlan, packet('ip', PLAIN), packet('ipv6', SIX, { ipProtocol: 47 })])
+      expect(() => filter('tcp')(one)).toThrow(expect.objectContaining({ name: UsageError.name, message }));
+    for (const one of [tcp, packet('udp', TUPLE), packet('ip', PLAIN, { ipProtocol: 132 })])
+      expect(filter('tcp')(one)).toBe(false);
+    expect(filter('tcp')({ ...vxlan, hasLaterBytes: true })).toBe(false);
+  });
+
+  it('is refused for one that came into a tunnel on its way', () => {
+    const events = [traceEvent(), traceEvent({ proto: 'udp', tuple: { ...TUPLE, dport: 6081 } })];
+    expect(() => filter('tcp')({ ...tcp, whole: { proto: 'tcp', tuple: TUPLE, events } })).toThrow('inside of tunnels');
   });
 });
 

@@ -15,6 +15,7 @@ function config(options: TraceOptions, { room = 0, ...more }: Partial<ConfigInpu
     filter: parseFilter(options),
     netns: 0,
     wantMeta: false,
+    wantBytes: false,
     multiFollows: false,
     fixedModuleTypes: false,
     mode: options.mode ?? 'life',
@@ -99,6 +100,7 @@ describe('the configuration', () => {
     ['wantHooks', TraceConfig.wantHooks],
     ['latencyFree', TraceConfig.latencyToFree],
     ['wantMeta', TraceConfig.wantMeta],
+    ['wantBytes', TraceConfig.wantBytes],
     ['fixedModuleTypes', TraceConfig.fixedModuleTypes],
   ] as const)('says %s by one number, and nothing else', (name, offset) => {
     const { option, bytes } = config({}, { [name]: true });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ModeChoice, ModeConverter } from '../../../src/read/as-mode.js';
 import { FunctionSet } from '../../../src/read/function-set.js';
-import type { Histogram, OutputRecord, SkbTrace, SocketEvent, TraceEvent } from '../../../src/types.js';
+import type { Histogram, OutputRecord, PacketEvent, SkbTrace, SocketEvent, TraceEvent } from '../../../src/types.js';
 import { RECORDS } from '../../support/output-records.js';
 import { skbTrace, traceEvent } from '../../support/traces.js';
 
@@ -103,6 +103,36 @@ describe('--basic', () => {
       event: { ...at(20, TRACE.events[2]), skb: 0, tuple: undefined },
     });
     expect(records[4]).toMatchObject({ skbAddress: TRACE.skbs[1], tuple: TRACE.tuple });
+  });
+
+  it('asks filters about the bytes that the packet had at each event, and shows those that were recorded there', () => {
+    const [first, second] = ['45aa', '45bb'].map((hex) => ({ link: 'raw', hex, length: 2 }) as const);
+    const trace = skbTrace({
+      events: [
+        at(0, { func: '__tcp_transmit_skb', fromSocket: true }),
+        at(1, { func: '__ip_local_out', bytes: first! }),
+        at(2, { func: 'ip_output' }),
+        at(3, { func: 'skb_clone', skb: 1, parent: 0 }),
+        at(4, { func: 'nf_nat_manip_pkt', tuple: OTHER }),
+        at(5, { func: '__dev_queue_xmit', bytes: second!, tuple: OTHER }),
+        at(6, { func: 'packet_rcv', skb: 1 }),
+        at(7, { func: 'dev_hard_start_xmit', tuple: OTHER }),
+      ],
+    });
+    const asked: (string | undefined)[] = [];
+    const matches = (record: OutputRecord) => {
+      if (record.type === 'packet') asked.push(record.event.bytes?.hex);
+      return true;
+    };
+    const records = shown({ mode: 'basic', matches }, trace) as PacketEvent[];
+    expect(asked).toEqual([undefined, '45aa', '45aa', undefined, '45bb', undefined, '45bb']);
+    expect(records.map(({ event }) => event.bytes?.hex)).toEqual([
+      undefined,
+      '45aa',
+      ...[undefined, undefined],
+      '45bb',
+      ...[undefined, undefined],
+    ]);
   });
 
   it('puts them into the order of their times', () => {

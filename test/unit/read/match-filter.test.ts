@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/errors.js';
 import { parseFilter, type TraceOptions } from '../../../src/options.js';
 import { recordMatcher } from '../../../src/read/match-filter.js';
 import type { OutputRecord, TraceEvent } from '../../../src/types.js';
@@ -84,6 +85,34 @@ describe('a trace', () => {
     const tunnel = { ...v4, events: [traceEvent({ proto: 'udp', tuple: inner }), traceEvent(first)] };
     expect(matches(tunnel, { proto: 'udp', port: [4789] })).toBe(true);
     expect(matches(tunnel, { proto: 'tcp' })).toBe(false);
+  });
+
+  it('is matched by each place that has bytes, as it was there', () => {
+    const outer = { saddr: '192.168.0.1', sport: 1, daddr: '192.168.0.2', dport: 4789 };
+    const bytes = { link: 'raw', hex: '45', length: 100 } as const;
+    const later = traceEvent({ proto: 'udp', tuple: outer, ifname: 'eth1', netns: 4026531840 });
+    const place: Wanted = { proto: 'udp', port: [4789], ifname: 'eth1' };
+    expect(matches({ ...v4, events: [traceEvent(first), later] }, place)).toBe(false);
+    const sent = { ...v4, events: [traceEvent(first), { ...later, bytes }] };
+    expect(matches(sent, place)).toBe(true);
+    expect(matches(sent, { proto: 'tcp', ifname: 'eth0' })).toBe(true);
+    // all of them at one place
+    expect(matches(sent, { proto: 'udp', ifname: 'eth0' })).toBe(false);
+  });
+
+  it('is not refused for what one place does not tell, where another matches', () => {
+    const [whole, cut] = [traceEvent(), traceEvent()].map((event, i) => {
+      event.bytes = { link: 'raw', hex: '45', length: 100, ...(i ? { cut: true } : {}) };
+      return event;
+    });
+    const matcher = recordMatcher({ ...parseFilter({}), netns: undefined }, [
+      ({ event }) => {
+        if (event?.bytes?.cut) throw new UsageError('not recorded');
+        return true;
+      },
+    ]);
+    expect(matcher({ ...v4, events: [cut!, whole!] })).toBe(true);
+    expect(() => matcher({ ...v4, events: [cut!, cut!] })).toThrow('not recorded');
   });
 
   it('of ARP is matched by IPv4 addresses, and by no port', () => {
