@@ -99,7 +99,10 @@ const TOO_SLOW_IN_MACHINE = [
   'port-filters',
 ];
 /** In one machine only: what a kernel has no part in, but for devices and packets that this machine may lack. */
-const IN_ONE_MACHINE = { series: '6.12', files: ['packet-filters', 'tunnel-differential', 'packet-dissection'] };
+const IN_ONE_MACHINE = {
+  series: '6.12',
+  files: ['packet-filters', 'tunnel-differential', 'packet-dissection', 'recorded-filters'],
+};
 
 /** Without kprobe.multi the whole default set takes most of a minute to attach and to detach when it is emulated. */
 const SLOW_TO_ATTACH = ['5.10', '6.1'];
