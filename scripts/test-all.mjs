@@ -32,7 +32,7 @@ import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const reports = join(root, 'build/test');
-/** Seconds for the suites of one virtual machine; a run takes eight to twelve minutes, twice as long beside others. */
+/** Seconds for the suites of one virtual machine; a run takes five to eight minutes, more than twice as long beside another. */
 const VM_TIMEOUT = 2700;
 /** run.sh: the machine ended without the command's exit code. */
 const MACHINE_LOST = 125;
