@@ -1,5 +1,6 @@
 // What `nettrace` runs becomes a file for each command: node takes longer to find and open a hundred small ones than to run
 // them, and longer to read comments than code. Everything else, and the library, stays as tsc made it.
+import { copyFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -49,3 +50,5 @@ for (const { entry, apart, banner } of [
     ],
   });
 }
+// its licence asks for that where its text is
+copyFileSync(join(dirname(dist), 'node_modules/commander/LICENSE'), join(dist, 'commander.LICENSE'));
