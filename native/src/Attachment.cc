@@ -81,12 +81,8 @@ Attachment AttachKprobe(int programFd, const KprobeTarget& target) {
     perf_event_attr attr = {};
     attr.type = static_cast<uint32_t>(type);
     if (target.atReturn) attr.config |= RetprobeBit();
-    if (target.address) {
-        attr.config2 = target.address + target.offset;
-    } else {
-        attr.config1 = reinterpret_cast<uint64_t>(target.function.c_str());
-        attr.config2 = target.offset;
-    }
+    if (!target.address) attr.config1 = reinterpret_cast<uint64_t>(target.function.c_str());
+    attr.config2 = target.address + target.offset;
     UniqueFd event = OpenPerfEvent(attr);
     if (!event) throw Failure(errno, operation, where, "the kernel refused the probe");
     return AttachToPerfEvent(programFd, std::move(event), target.cookie, operation, where);

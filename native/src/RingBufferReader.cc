@@ -149,15 +149,15 @@ RingBufferReader::RingBufferReader(const Napi::CallbackInfo& info) : Wrapped(inf
     if (info[2].IsUndefined()) arguments::Reject(env, "options must be an object, not undefined");
     Napi::Object options = arguments::Options(info[2], "options");
     RingReaderOptions settings;
-#ifdef __GLIBC__
-    malloc_trim(0);  // what loading and attaching took: libbpf reads all types of the kernel for that
-#endif
     settings.batchBytes =
         arguments::Integer(options, "batchBytes", settings.batchBytes, kMinBatchBytes, kMaxBatchBytes);
     settings.batchMs = arguments::Integer(options, "batchMs", settings.batchMs, 0, kMaxBatchMs);
     settings.queueBatches = arguments::Integer(options, "queueBatches", settings.queueBatches, 1, kMaxQueueBatches);
     Napi::Value onBatch = options.Get("onBatch");
     if (!onBatch.IsFunction()) arguments::Reject(env, "onBatch must be a function");
+#ifdef __GLIBC__
+    malloc_trim(0);  // what loading and attaching took: libbpf reads all types of the kernel for that
+#endif
     delivery_ = Guarded(env, [&] {
         bpf_map* map = object->Map(object->AfterLoad("read ring buffer"), "read ring buffer", name);
         if (bpf_map__type(map) != BPF_MAP_TYPE_RINGBUF)
