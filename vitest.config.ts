@@ -3,7 +3,6 @@ import { defineConfig } from 'vitest/config';
 /** What is built is JavaScript already: transforming it again took minutes of each run on an emulated machine. */
 const server = { deps: { external: [/\/dist\//, /\/native\//] } };
 
-// The addon's own suite is that of the package in native/.
 export default defineConfig({
   test: {
     // One file after the other: what one traces must not slow down or fill up another.
@@ -11,6 +10,8 @@ export default defineConfig({
     // A process that has attached probes one by one ends when the kernel has taken down the last: tens of seconds, emulated.
     teardownTimeout: 120_000,
     projects: [
+      // The addon's own suite is that of its package; virtual machines run it in the same process as 'kernel'.
+      'native',
       {
         test: {
           name: 'unit',

@@ -3,11 +3,12 @@
 // Runs the suites that are asked for, and ends with one line over all of them: N passed, N failed, N skipped.
 //
 //   node scripts/test-all.mjs [--unit] [--native] [--host] [--package] [--checks]
-//                             [--kernels "6.1 6.12"] [--jobs N] [--summary FILE]
+//                             [--kernels "6.1 6.12"] [--full] [--jobs N] [--summary FILE]
 //
 //   --unit, --native   the program's and the addon's own tests
 //   --host             test/kernel on this machine
-//   --kernels          the addon's tests and test/kernel in a virtual machine for each kernel
+//   --kernels          in a virtual machine for each kernel: what depends on the kernel of the addon's tests and of test/kernel
+//   --full             all of both there: about three times as long
 //   --package          the npm package installs and runs without a compiler
 //   --checks           types, lint, format, generated files; each counts as one test
 //   --jobs             how many virtual machines at once (default 1)
@@ -32,8 +33,10 @@ import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const reports = join(root, 'build/test');
-/** Seconds for the suites of one virtual machine; a run takes five to eight minutes, more than twice as long beside another. */
+/** Seconds for the tests of one virtual machine; a run takes three to six minutes, more than twice as long beside another. */
 const VM_TIMEOUT = 2700;
+/** And with --full. */
+const FULL_VM_TIMEOUT = 5400;
 /** run.sh: the machine ended without the command's exit code. */
 const MACHINE_LOST = 125;
 /** Times that a machine which did not boot, or panicked, is started. */
@@ -52,6 +55,7 @@ const { values: options } = parseArgs({
     package: { type: 'boolean', default: false },
     checks: { type: 'boolean', default: false },
     kernels: { type: 'string', default: '' },
+    full: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '1' },
     summary: { type: 'string' },
   },
@@ -83,42 +87,56 @@ const vitest = (report, suite) => [
 const UNIT = { folder: '.', options: ['--project', 'unit', '--fileParallelism'] };
 /** The addon's package has its own configuration, and its tests may count on its folder. */
 const NATIVE = { folder: 'native', options: [] };
-/** Those of its files whose results depend on the kernel; wrong arguments and damaged objects are the same everywhere. */
-const NATIVE_IN_MACHINE = ['attach', 'bpf-map', 'kallsyms', 'kernel-btf', 'lifetime', 'ring-buffer-reader'];
 const KERNEL = { folder: '.', options: ['--project', 'kernel'] };
 /**
- * Left out in machines: each of these tests starts the program anew, which costs seconds when it is emulated. There
- * modes.test.ts plays all modes at once, and repro.test.ts all cases.
+ * Files whose results depend on the kernel, with the addon's. There modes.test.ts plays all modes at once, and
+ * repro.test.ts all cases; each test of the other files starts the program anew, which costs seconds when it is emulated.
  */
-const TOO_SLOW_IN_MACHINE = [
-  'modes-*',
-  'repro-session',
-  'filter-differential',
-  'filter-metadata',
-  'filters',
-  'port-filters',
+const IN_EACH_MACHINE = [
+  ...['attach', 'bpf-map', 'kernel-btf', 'ring-buffer-reader'].map((name) => `native/test/${name}.test.ts`),
+  ...[
+    'backends',
+    'cli',
+    'counters',
+    'modes',
+    'overflow',
+    'packets',
+    'pointer-reuse',
+    'repro',
+    'sigkill',
+    'verdicts',
+  ].map((name) => `test/kernel/${name}.test.ts`),
 ];
-/** In one machine only: what a kernel has no part in, but for devices and packets that this machine may lack. */
+/** What a kernel has little part in, but for programs, devices and packets that this machine may lack. */
 const IN_ONE_MACHINE = {
   series: '6.12',
-  files: ['packet-filters', 'tunnel-differential', 'packet-dissection', 'recorded-filters'],
+  files: [
+    'connections',
+    'crafted-case',
+    'crafted-host',
+    'library-example',
+    'library-runs',
+    'packet-dissection',
+    'packet-filters',
+    'recorded-filters',
+    'sampling',
+    'tunnel-differential',
+  ].map((name) => `test/kernel/${name}.test.ts`),
 };
-
-/** Without kprobe.multi the whole default set takes most of a minute to attach and to detach when it is emulated. */
-const SLOW_TO_ATTACH = ['5.10', '6.1'];
 
 /** At each namespace and probe that goes the kernel waits for RCU. Nobody else is in these machines whom that would disturb. */
 const KERNEL_WORDS = 'rcupdate.rcu_expedited=1';
 
-/** @param {string} series */
-const excluded = (series) =>
-  [
-    ...TOO_SLOW_IN_MACHINE,
-    ...(series === IN_ONE_MACHINE.series ? [] : IN_ONE_MACHINE.files),
-    ...(SLOW_TO_ATTACH.includes(series) ? ['library-example'] : []),
-  ].map((name) => `--exclude=test/kernel/${name}.test.ts`);
-/** One process for all files of a suite: starting one takes 4 seconds on an emulated machine. */
-const ONE_PROCESS = ['--poolOptions.forks.singleFork', '--isolate=false'];
+/**
+ * One process for all files: starting one takes 4 seconds on an emulated machine.
+ * @param {string} series
+ * @returns {Suite}
+ */
+const inMachine = (series) => ({
+  folder: '.',
+  options: ['--project=kernel', '--project=bpf-loader-node', '--poolOptions.forks.singleFork', '--isolate=false'],
+  files: options.full ? [] : [...IN_EACH_MACHINE, ...(series === IN_ONE_MACHINE.series ? IN_ONE_MACHINE.files : [])],
+});
 
 /**
  * Runs a command, with its output on this one's.
@@ -206,21 +224,22 @@ const prefixOf = (series) => (jobs > 1 ? `[${series}] ` : '');
  */
 const fetchKernel = (series) => run([join(root, 'scripts/vm/fetch-kernel.sh'), series], prefixOf(series));
 
-/** @typedef {{ name: string, file: string, suite: Suite }} MachineSuite a suite, and the file of its report */
-
 /**
- * Suites in one machine: booting costs more than some tests.
+ * Runs a suite in a machine of its own.
  * @param {string} series
- * @param {string} folder what the machine can write to
- * @param {MachineSuite[]} suites
+ * @param {string} file of the report, in a folder that the machine can write to
+ * @param {Suite} suite
  */
-async function boot(series, folder, suites) {
-  const script = suites.map(({ file, suite }) => `env ${vitest(file, suite).join(' ')} || code=$?`).join('\n');
-  const started = join(folder, 'started');
-  for (const file of [started, ...suites.map((one) => one.file)]) rmSync(file, { force: true });
-  const words = [series, '--append', KERNEL_WORDS, '--timeout', String(VM_TIMEOUT), '--results', folder, '--'];
-  const command = ['sh', '-c', `: >${started}\ncode=0\n${script}\nexit $code`];
-  const ended = await run([join(root, 'scripts/vm/run.sh'), ...words, ...command], prefixOf(series));
+async function boot(series, file, suite) {
+  const started = `${file}.started`;
+  for (const left of [file, started]) rmSync(left, { force: true });
+  const timeout = String(options.full ? FULL_VM_TIMEOUT : VM_TIMEOUT);
+  const words = [series, '--append', KERNEL_WORDS, '--timeout', timeout, '--results', dirname(file), '--'];
+  const command = ['sh', '-c', `: >"$0" && exec env "$@"`, started, ...(options.full ? ['NETTRACE_FULL=1'] : [])];
+  const ended = await run(
+    [join(root, 'scripts/vm/run.sh'), ...words, ...command, ...vitest(file, suite)],
+    prefixOf(series),
+  );
   return { ended, isLost: ended.code !== 0 && (!existsSync(started) || ended.code === MACHINE_LOST) };
 }
 
@@ -240,33 +259,15 @@ async function runInMachine(series) {
   }
   const folder = join(reports, `linux-${series}`);
   mkdirSync(folder, { recursive: true });
-  /** @type {MachineSuite[]} */
-  const suites = [
-    {
-      name: `native on ${series}`,
-      file: join(folder, 'native.json'),
-      suite: { ...NATIVE, options: ONE_PROCESS, files: NATIVE_IN_MACHINE },
-    },
-    {
-      name: `kernel on ${series}`,
-      file: join(folder, 'kernel.json'),
-      suite: { ...KERNEL, options: [...KERNEL.options, ...excluded(series), ...ONE_PROCESS] },
-    },
-  ];
-  let { ended, isLost } = await boot(series, folder, suites);
+  const file = join(folder, 'report.json');
+  const suite = inMachine(series);
+  let { ended, isLost } = await boot(series, file, suite);
   for (let boots = 1; isLost && boots < BOOTS; boots += 1) {
     // seen: an emulated kernel panicked while it booted, and one (int3) when a tracepoint patched code that the other CPU ran
     console.log(`Linux ${series} did not boot, or panicked (exit code ${ended.code}): once more`);
-    ({ ended, isLost } = await boot(series, folder, suites));
+    ({ ended, isLost } = await boot(series, file, suite));
   }
-  // The exit code is for both: it says something about a suite only where a report is missing.
-  const failed = suites.some(({ file }) => (readReport(file)?.failed.length ?? 1) > 0);
-  const results = [];
-  for (const suite of suites) {
-    const result = judge(suite.name, suite.file, { ...ended, code: failed && readReport(suite.file) ? 0 : ended.code });
-    results.push(await failedOnceMore(series, folder, suite, result));
-  }
-  return results;
+  return [await failedOnceMore(series, folder, suite, judge(`Linux ${series}`, file, ended))];
 }
 
 /**
@@ -274,17 +275,17 @@ async function runInMachine(series) {
  * have one more run in a machine of their own, which counts; what passed only then is told.
  * @param {string} series
  * @param {string} folder
- * @param {MachineSuite} machineSuite
+ * @param {Suite} suite
  * @param {Result} result
  * @returns {Promise<Result>}
  */
-async function failedOnceMore(series, folder, { name, suite }, result) {
-  const { report } = result;
+async function failedOnceMore(series, folder, suite, result) {
+  const { name, report } = result;
   const files = new Set(report?.failed.map((item) => item.name.split(' > ')[0] ?? ''));
   if (!report || files.size === 0 || [...files].some((file) => !file.endsWith('.test.ts'))) return result;
   for (const item of report.failed) console.log(`failed on ${series}, once more: ${item.name}: ${item.reason}`);
   const file = join(folder, 'again.json');
-  const { ended } = await boot(series, folder, [{ name, file, suite: { ...suite, files: [...files] } }]);
+  const { ended } = await boot(series, file, { ...suite, files: [...files] });
   const again = judge(name, file, ended);
   const failures = again.report?.failed ?? [];
   return {

@@ -4,8 +4,8 @@ import type { AgentSocket } from '../support/kernel-agent.js';
 import { expectOrderedSubset } from '../support/kernel-match.js';
 import { kernelFrom, type Recording, record } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
+import { EMULATED } from '../support/machine.js';
 
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 const PORT = 8000;
 const FUNCTIONS = ['__netif_receive_skb_core', 'ip_rcv', 'tcp_v4_rcv', '__inet_lookup_listener', 'tcp_conn_request'];
 

@@ -8,12 +8,12 @@ import type { SkbTrace } from '../../dist/index.js';
 import type { Agent } from '../support/kernel-agent.js';
 import { CLI_PROGRAM, Cli } from '../support/kernel-cli.js';
 import { Topology, until } from '../support/kernel-topology.js';
+import { SHORTENED } from '../support/machine.js';
 
 const NOBODY = 65534;
 /** A start takes four seconds on an emulated machine: there only what depends on the kernel is asked. */
 function onlyOnRealMachines(ctx: TestContext): void {
-  if (process.env.NETTRACE_VM !== undefined)
-    ctx.skip('does not depend on the kernel, and takes seconds on an emulated machine');
+  if (SHORTENED) ctx.skip('does not depend on the kernel, and takes seconds on an emulated machine');
 }
 /** Tracepoints alone: they are on every kernel, and attach at once. */
 const QUICK = ['-t', 'net_dev_queue,netif_receive_skb'];

@@ -7,9 +7,9 @@ import { FilterProgram } from '../../src/generated/layout.js';
 import { craftPackets } from '../support/crafted-packets.js';
 import { filterExpressions } from '../support/filter-expressions.js';
 import { type Captured, runFilter, runTcpdump } from '../support/filter-runner.js';
+import { EMULATED } from '../support/machine.js';
 
 /** An emulated machine starts tcpdump in half a second: there a part shows that its kernel takes the programs. */
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 const EXPRESSIONS = filterExpressions(EMULATED ? 30 : 260).slice(0, EMULATED ? 30 : undefined);
 const frames = craftPackets(EMULATED ? 60 : 600);
 const ETHERNET_HEADER = 14;

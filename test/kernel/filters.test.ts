@@ -4,6 +4,7 @@ import type { SkbTrace, TraceOptions } from '../../dist/index.js';
 import type { Recording } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
 import { recordAll, shortConnection } from '../support/kernel-traffic.js';
+import { SHORTENED } from '../support/machine.js';
 
 const PORT = 8000;
 const UDP_PORT = 5303;
@@ -38,10 +39,9 @@ function filters(clientPid: number): Record<string, TraceOptions> {
 }
 
 /** Each filter is a load of the programs, which takes six seconds on an emulated machine. */
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 
 beforeAll(async () => {
-  if (EMULATED) return;
+  if (SHORTENED) return;
   net.add('client', 'server');
   await net.join(
     { node: 'client', ifname: 'c0', addresses: [`${CLIENT}/24`] },
@@ -70,7 +70,7 @@ const flagsOf = (one: SkbTrace) => one.events.find((e) => e.tcp)?.tcp?.flags;
 function through(name: string, check: (traces: readonly SkbTrace[]) => void): void {
   it(name, (ctx) => {
     const recording = recordings.get(name);
-    if (EMULATED) ctx.skip('thirteen runs of the tracer take too long on an emulated machine');
+    if (SHORTENED) ctx.skip('thirteen runs of the tracer take too long on an emulated machine');
     expect(recording?.traces.length).toBeGreaterThan(0);
     check(recording!.traces);
   });

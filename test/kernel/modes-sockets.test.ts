@@ -16,6 +16,7 @@ import {
   watch,
 } from '../support/kernel-modes.js';
 import { until } from '../support/kernel-topology.js';
+import { SHORTENED } from '../support/machine.js';
 import { buildStage, must, type Stage } from './scenarios/scenario.js';
 
 const PORT = 8301;
@@ -53,7 +54,7 @@ describe('nettrace --sock', () => {
   let clientPort = 0;
 
   beforeAll(async () => {
-    if (process.env.NETTRACE_VM !== undefined) return;
+    if (SHORTENED) return;
     const words = ['--sock', '--addr', nets, '-p', 'tcp', '-P', String(PORT)];
     ({ text, json } = await watch(both(...words), async () => {
       clientPort = await converse(stage, PORT);

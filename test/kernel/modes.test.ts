@@ -17,10 +17,10 @@ import {
 } from '../support/kernel-modes.js';
 import { kernelFrom } from '../support/kernel-recording.js';
 import { until } from '../support/kernel-topology.js';
+import { EMULATED } from '../support/machine.js';
 import { buildStage, must, type Stage } from './scenarios/scenario.js';
 
 /** The modes by themselves, in the files beside this one, need a start of the program each. */
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 const PORT = 8601;
 const CLOSED = 8602;
 const FILTERED = 8603;

@@ -3,8 +3,8 @@ import type { SkbTrace } from '../../src/types.js';
 import { showTrace } from '../support/kernel-match.js';
 import { type Recording, record } from '../support/kernel-recording.js';
 import { Topology, until } from '../support/kernel-topology.js';
+import { EMULATED } from '../support/machine.js';
 
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 const DATAGRAMS = EMULATED ? 2_000 : 20_000;
 const PORT = 5302;
 

@@ -3,8 +3,8 @@ import { type SkbTrace, trace } from '../../dist/index.js';
 import { showTrace } from '../support/kernel-match.js';
 import { record } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
+import { EMULATED } from '../support/machine.js';
 
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 /** An emulated machine makes some fifty connections a second where a real one makes thousands. */
 const CONNECTIONS = EMULATED ? 1_000 : 100_000;
 /** Attaching everything takes half a minute on some emulated kernels. */

@@ -8,9 +8,9 @@ import { Cli } from '../support/kernel-cli.js';
 import type { Recording } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
 import { recordAll, shortConnection } from '../support/kernel-traffic.js';
+import { EMULATED } from '../support/machine.js';
 
 /** Each run of the tracer takes seconds there. */
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 const PORT = 8000;
 /** The source address of each frame tells which it is. */
 const MARK = '024e';

@@ -14,6 +14,7 @@ import {
   resolveCases,
   toRecord,
 } from '../../dist/repro/index.js';
+import { EMULATED } from '../support/machine.js';
 
 // their types are those of src/vitest.ts already
 await import(new URL('../../dist/vitest.js', import.meta.url).href);
@@ -26,8 +27,7 @@ const pcap = join(folder, 'greets.pcap');
 const results = new Map<string, CaseResult>();
 let failure: unknown;
 /** A virtual machine is ours: its settings may be changed too. */
-const isVirtual = process.env.NETTRACE_VM !== undefined;
-const settings = new Map(isVirtual ? [['machine', 1]] : []);
+const settings = new Map(EMULATED ? [['machine', 1]] : []);
 
 /** Cases that were not as expected the first time, with what was seen then. */
 const again: CaseResult[] = [];
@@ -42,10 +42,12 @@ beforeAll(async () => {
   try {
     const session = playCases([...builtin, own!], {
       settings,
+      // most of a case is waiting, for timers of the kernel too
+      jobs: EMULATED ? 3 : 1,
       onNetwork: (network, { name }) => (name === own!.name ? capture.begin(network) : async () => {}),
     });
     for await (const result of session) results.set(result.case, result);
-    if (!isVirtual) return;
+    if (!EMULATED) return;
     again.push(...[...results.values()].filter(({ outcome }) => outcome !== 'passed' && outcome !== 'skipped'));
     const names = new Set(again.map((result) => result.case));
     for (const { case: name, reason, checks } of again)
@@ -73,7 +75,7 @@ function resultOf(name: string): CaseResult {
 function declaredSkip({ requires = {} }: AnyCase, { outcome, reason = '' }: CaseResult): string | undefined {
   if (outcome !== 'skipped') return undefined;
   const isKernel = requires.kernel !== undefined && reason.startsWith(`it needs Linux ${requires.kernel},`);
-  return isKernel || !isVirtual ? reason : undefined;
+  return isKernel || !EMULATED ? reason : undefined;
 }
 
 describe('the cases', () => {

@@ -4,8 +4,8 @@ import type { Agent } from '../support/kernel-agent.js';
 import { showTrace } from '../support/kernel-match.js';
 import { record } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
+import { EMULATED } from '../support/machine.js';
 
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 const PACKETS = EMULATED ? 1_600 : 40_000;
 /** More than a slow reader's buffer takes. */
 const TOO_MANY = EMULATED ? 4_000 : 40_000;

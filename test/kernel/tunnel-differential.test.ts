@@ -4,9 +4,9 @@ import { type Captured, runTcpdump } from '../support/filter-runner.js';
 import type { Recording } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
 import { recordAll } from '../support/kernel-traffic.js';
+import { EMULATED } from '../support/machine.js';
 
 /** Each run of the tracer takes seconds there. */
-const EMULATED = process.env.NETTRACE_VM !== undefined;
 const ETHERNET_HEADER = 14;
 const [DLT_EN10MB, DLT_RAW] = [1, 101];
 

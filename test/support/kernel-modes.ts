@@ -5,10 +5,11 @@ import type { OutputRecord, Tuple } from '../../src/types.js';
 import { must, type Stage } from '../kernel/scenarios/scenario.js';
 import type { Agent, AgentSocket } from './kernel-agent.js';
 import { Cli } from './kernel-cli.js';
+import { SHORTENED } from './machine.js';
 
 /** One start of the program takes seconds there; modes.test.ts asks all modes at once. */
 export function onlyOnRealMachines(ctx: TestContext): void {
-  if (process.env.NETTRACE_VM !== undefined)
+  if (SHORTENED)
     ctx.skip('many starts of the program take too long on an emulated machine; there one pass sees all modes');
 }
 
