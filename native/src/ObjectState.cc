@@ -8,6 +8,7 @@
 
 #include "Failure.h"
 #include "LibbpfLog.h"
+#include "SignalsHeld.h"
 
 namespace {
 
@@ -134,6 +135,7 @@ void ObjectState::ShareMaps(const ObjectState& from) {
 void ObjectState::Load() {
     bpf_object* object = BeforeLoad("load");
     LibbpfLog log;
+    SignalsHeld held;
     if (bpf_object__load(object) == 0) {
         loaded_ = true;
         return;

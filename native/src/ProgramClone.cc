@@ -8,6 +8,7 @@
 
 #include "Failure.h"
 #include "LibbpfLog.h"
+#include "SignalsHeld.h"
 
 namespace {
 
@@ -116,6 +117,7 @@ UniqueFd LoadClone(const bpf_program* program, const ProgramShape& shape, const 
     std::vector<bpf_insn> insns = PatchedInstructions(program, immediates);
     TemplateInfo info = ReadTemplateInfo(program, insns);
 
+    SignalsHeld held;
     LIBBPF_OPTS(bpf_prog_load_opts, options);
     options.expected_attach_type = static_cast<bpf_attach_type>(shape.attachType);
     options.prog_flags = bpf_program__flags(program);

@@ -1,3 +1,4 @@
+import { Session } from 'node:inspector';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SkbTrace, type TraceRun, trace } from '../../dist/index.js';
 import type { Agent } from '../support/kernel-agent.js';
@@ -64,6 +65,22 @@ describe('a run of the library', () => {
     controller.abort();
     expect((await all(run)).map(portOf)).toContain(3001);
     await run.ready;
+  });
+
+  it('begins while signals come, as a profiler sends them', async () => {
+    const profiler = new Session();
+    profiler.connect();
+    try {
+      profiler.post('Profiler.enable');
+      profiler.post('Profiler.setSamplingInterval', { interval: 500 });
+      profiler.post('Profiler.start');
+      const run = start('left');
+      await run.ready;
+      run.stop();
+    } finally {
+      profiler.post('Profiler.stop');
+      profiler.disconnect();
+    }
   });
 
   it('ends when its loop is left', async () => {
