@@ -105,7 +105,7 @@ export function addFilterOptions(command: Command): Command {
   return addAddressOptions(command)
     .addOption(protoOption())
     .option('--tcp-flags <flags,...>', 'TCP flags of SARPFU, all of one set (SA,R: SYN-ACKs and RSTs)', collect)
-    .option('--pkt-len <n|n-m>', 'length of the packet (the skb) in bytes, or a range')
+    .option('--pkt-len <n|n-m>', 'length from the IP or ARP header on, or a range')
     .option('--netns <ns,...>', 'network namespace: inode, path, or name that ip netns lists', collect)
     .option('--ifname <interface>', 'interface where the packet is first seen')
     .option('--pid <pid>', "process that owns the packet's socket", wholeNumber('pid'))
