@@ -65,8 +65,8 @@ describe('wrong use', () => {
   });
 
   it('suggests the option that was meant, on a line of its own', async () => {
-    const { code, stderr } = await nettrace('--prot', 'tcp');
-    expect(stderr).toMatch(/^nettrace: unknown option '--prot'\n {2}\(Did you mean one of .*--proto/);
+    const { code, stderr } = await nettrace('--porto', 'tcp');
+    expect(stderr).toMatch(/^nettrace: unknown option '--porto'\n {2}\(Did you mean one of .*--proto/);
     expect(code).toBe(2);
   });
 
