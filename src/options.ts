@@ -120,6 +120,8 @@ export interface TraceOptions {
   ageMs?: number;
   /** Ends the run as `stop()` does; where it comes before `ready`, that rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called with what is limited and shows only while the run goes on, in words for users; each is told once. */
+  onWarning?: (text: string) => void;
 }
 
 /** The options, checked and in numbers. */
