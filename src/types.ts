@@ -386,6 +386,9 @@ export interface SocketEvent {
   cpu: number;
   proto: Proto;
   tuple: Tuple;
+  /** The interface of the route that the socket remembers, or that it is bound to. */
+  ifname?: string;
+  ifindex?: number;
   /** Inode of the network namespace. */
   netns?: number;
   owner?: Owner;

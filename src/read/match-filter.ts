@@ -145,6 +145,7 @@ function subjectsOf(record: OutputRecord): Iterable<Subject> {
         {
           proto: record.proto,
           tuple: record.tuple,
+          ifname: record.ifname,
           netns: record.netns,
           owners: record.owner ? [record.owner] : [],
         },
