@@ -123,7 +123,7 @@ static __always_inline struct event_head *begin_event(const struct hit *hit, u8 
 	head->kind = kind == EVENT_VISIT && hit->ends ? EVENT_FREE : kind;
 	head->flags = hit->flags;
 	head->cpu = bpf_get_smp_processor_id();
-	head->reserved = 0;
+	head->skb_len = hit->place ? hit->place->skb_len : 0;
 	at = head + 1;
 	if (sections & SECTION_PACKET) {
 		*(struct event_packet *)at = *hit->pkt;

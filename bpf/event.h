@@ -53,7 +53,7 @@ struct event_head {
 	unsigned char kind;
 	unsigned char flags;
 	unsigned int cpu;
-	unsigned int reserved;
+	unsigned int skb_len; /* skb->len at this place; 0 where it was not read */
 };
 
 struct event_packet {
@@ -72,7 +72,8 @@ struct event_packet {
 	unsigned char icmp_code;
 	unsigned short arp_op;
 	unsigned int payload; /* bytes behind the transport header */
-	unsigned int pkt_len; /* skb->len at this place */
+	unsigned int
+		pkt_len; /* from the network header on, link layer's padding not counted; 0 where it is not known */
 };
 
 struct event_meta {

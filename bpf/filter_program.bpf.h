@@ -125,7 +125,6 @@ static __always_inline bool enter_gre(const unsigned char *l4, const unsigned ch
 static __always_inline bool tunnel_matches(struct filter_scratch *scratch, const struct sk_buff *skb,
 					   const unsigned char *l4, u32 l4_proto, struct packet_bytes *bytes)
 {
-	const unsigned char *data = BPF_CORE_READ(skb, data);
 	u64 program = FILTER_INNER_RAW;
 
 	if (!l4)
@@ -141,7 +140,7 @@ static __always_inline bool tunnel_matches(struct filter_scratch *scratch, const
 	} else if (l4_proto != IPPROTO_IPIP && l4_proto != IPPROTO_IPV6) {
 		return false;
 	}
-	bytes->length = BPF_CORE_READ(skb, len) + (u32)(data - bytes->start);
+	bytes->length = length_from(skb, bytes->start);
 	return run_on(scratch, (u64)skb, bytes, config.tunnel_window, program);
 }
 

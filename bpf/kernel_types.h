@@ -69,8 +69,17 @@ struct netns_ipv4 {
 	int sysctl_max_syn_backlog;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct net {
 	struct ns_common ns;
+	struct hlist_head *dev_index_head;
 	struct netns_ipv4 ipv4;
 };
 
@@ -80,6 +89,7 @@ typedef struct {
 
 struct net_device {
 	char name[16];
+	struct hlist_node index_hlist;
 	int ifindex;
 	possible_net_t nd_net;
 };
@@ -101,6 +111,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
 	struct sock *skc_listener; /* of a request */
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
@@ -144,6 +155,7 @@ struct sock {
 	u32 sk_max_ack_backlog;
 	u16 sk_protocol;
 	struct socket *sk_socket;
+	struct dst_entry *sk_dst_cache;
 	struct timer_list sk_timer;
 };
 
@@ -248,6 +260,7 @@ struct sk_buff___v6_1 {
 };
 
 struct dst_entry {
+	struct net_device *dev;
 	short error;
 };
 

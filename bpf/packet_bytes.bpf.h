@@ -57,7 +57,6 @@ static __always_inline bool find_bytes(const struct sk_buff *skb, const unsigned
 {
 	u16 mac = BPF_CORE_READ(skb, mac_header);
 	const unsigned char *link = BPF_CORE_READ(skb, head) + mac;
-	const unsigned char *data = BPF_CORE_READ(skb, data);
 	bool has_link = mac != 0xffff && is_ethernet(link, network);
 
 	bytes->start = network;
@@ -65,7 +64,7 @@ static __always_inline bool find_bytes(const struct sk_buff *skb, const unsigned
 		bytes->start = link;
 		bytes->tag = hardware_vlan_tag(skb);
 	}
-	bytes->length = BPF_CORE_READ(skb, len) + (u32)(data - bytes->start);
+	bytes->length = length_from(skb, bytes->start);
 	return has_link;
 }
 

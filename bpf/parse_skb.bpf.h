@@ -25,8 +25,10 @@ struct packet_place {
 	const unsigned char *network; /* VLAN tags that are still in the data come first */
 	const unsigned char *l4; /* NULL in later fragments */
 	const unsigned char *tcp_options;
-	u32 tcp_options_length;
-	u32 weight; /* see sample_weight(); here, because the stack is full */
+	/* here, and none larger than it has to be, because the stack is full: */
+	u32 skb_len;
+	u16 tcp_options_length;
+	u16 weight; /* see sample_weight() */
 };
 
 static __always_inline void parse_tcp(const unsigned char *l4, u32 l4_length, struct event_packet *pkt,
@@ -82,7 +84,15 @@ static __always_inline void parse_l4(const unsigned char *l4, u32 l4_length, u8 
 	}
 }
 
-static __always_inline bool parse_ipv4(const unsigned char *l3, struct event_packet *pkt, struct packet_place *place)
+/* The skb's bytes from one of its headers on. */
+static __always_inline u32 length_from(const struct sk_buff *skb, const unsigned char *header)
+{
+	return BPF_CORE_READ(skb, len) + (u32)(BPF_CORE_READ(skb, data) - header);
+}
+
+/* `has_length`: what the header says of the packet's length is written already. */
+static __always_inline bool parse_ipv4(const struct sk_buff *skb, const unsigned char *l3, bool has_length,
+				       struct event_packet *pkt, struct packet_place *place)
 {
 	struct iphdr ip;
 	u32 header, total;
@@ -96,10 +106,14 @@ static __always_inline bool parse_ipv4(const unsigned char *l3, struct event_pac
 	__builtin_memcpy(pkt->daddr, &ip.daddr, 4);
 	pkt->l3_proto = ETH_P_IP;
 	pkt->ip_id = bpf_ntohs(ip.id);
-	/* tot_len is 0 while the stack builds the header, and for packets over 64 KiB (BIG TCP) */
 	total = bpf_ntohs(ip.tot_len);
-	if (total < header)
-		total = pkt->pkt_len > header ? pkt->pkt_len : header;
+	/* 0 for packets over 64 KiB (BIG TCP) */
+	if (!has_length || total < header) {
+		total = length_from(skb, l3);
+		if ((int)total < (int)header)
+			total = header;
+	}
+	pkt->pkt_len = total;
 	if (ip.frag_off & bpf_htons(0x1fff))
 		pkt->l4_proto = ip.protocol; /* a later fragment: no transport header */
 	else
@@ -107,7 +121,8 @@ static __always_inline bool parse_ipv4(const unsigned char *l3, struct event_pac
 	return true;
 }
 
-static __always_inline bool parse_ipv6(const unsigned char *l3, struct event_packet *pkt, struct packet_place *place)
+static __always_inline bool parse_ipv6(const struct sk_buff *skb, const unsigned char *l3, bool has_length,
+				       struct event_packet *pkt, struct packet_place *place)
 {
 	const unsigned char *next = l3 + sizeof(struct ipv6hdr);
 	struct ipv6hdr ip;
@@ -123,8 +138,12 @@ static __always_inline bool parse_ipv6(const unsigned char *l3, struct event_pac
 	__builtin_memcpy(pkt->daddr, ip.daddr, 16);
 	pkt->l3_proto = ETH_P_IPV6;
 	left = bpf_ntohs(ip.payload_len);
-	if (!left && pkt->pkt_len > sizeof(ip))
-		left = pkt->pkt_len - sizeof(ip);
+	if (!has_length || !left) {
+		left = length_from(skb, next);
+		if ((int)left < 0)
+			left = 0;
+	}
+	pkt->pkt_len = sizeof(ip) + left;
 	proto = ip.nexthdr;
 	for (i = 0; i < MAX_IPV6_EXTENSIONS; i++) {
 		u8 extension[4];
@@ -160,6 +179,7 @@ static __always_inline bool parse_arp(const unsigned char *l3, struct event_pack
 	__builtin_memcpy(pkt->daddr, arp.tip, 4);
 	pkt->l3_proto = ETH_P_ARP;
 	pkt->arp_op = bpf_ntohs(arp.op);
+	pkt->pkt_len = sizeof(arp);
 	return true;
 }
 
@@ -184,7 +204,7 @@ static __always_inline bool parse_skb(const struct sk_buff *skb, struct event_pa
 
 	if (!head)
 		return false;
-	pkt->pkt_len = BPF_CORE_READ(skb, len);
+	place->skb_len = BPF_CORE_READ(skb, len);
 	if (network && network != 0xffff)
 		l3 = head + network;
 	else
@@ -208,16 +228,16 @@ static __always_inline bool parse_skb(const struct sk_buff *skb, struct event_pa
 	if (proto == ETH_P_ARP)
 		return parse_arp(l3, pkt);
 	if (proto == ETH_P_IP)
-		return parse_ipv4(l3, pkt, place);
+		return parse_ipv4(skb, l3, true, pkt, place);
 	if (proto == ETH_P_IPV6)
-		return parse_ipv6(l3, pkt, place);
-	/* the stack writes skb->protocol after the header (__ip_local_out, ip6_xmit) */
+		return parse_ipv6(skb, l3, true, pkt, place);
+	/* the stack writes skb->protocol after the header, together with its length (__ip_local_out, __ip6_local_out) */
 	if (proto || !network || bpf_probe_read_kernel(&first, 1, l3))
 		return false;
 	if (first >> 4 == 4)
-		return parse_ipv4(l3, pkt, place);
+		return parse_ipv4(skb, l3, false, pkt, place);
 	if (first >> 4 == 6)
-		return parse_ipv6(l3, pkt, place);
+		return parse_ipv6(skb, l3, false, pkt, place);
 	return false;
 }
 
@@ -255,7 +275,8 @@ static __always_inline void parse_sock_tuple(const struct sock *sk, struct event
  * A TCP segment before its headers are written: addresses of the socket, the rest from the control block. True where it
  * comes into the queue now, without data.
  */
-static __always_inline bool parse_transmit(const struct sock *sk, const struct sk_buff *skb, struct event_packet *pkt)
+static __always_inline bool parse_transmit(const struct sock *sk, const struct sk_buff *skb, struct event_packet *pkt,
+					   struct packet_place *place)
 {
 	const struct tcp_skb_cb *cb = (const void *)skb->cb;
 	bool is_new;
@@ -276,8 +297,8 @@ static __always_inline bool parse_transmit(const struct sock *sk, const struct s
 	}
 	if (pkt->tcp_flags & TCP_FLAG_ACK)
 		pkt->ack = BPF_CORE_READ((const struct tcp_sock *)sk, rcv_nxt);
-	pkt->pkt_len = BPF_CORE_READ(skb, len);
-	pkt->payload = pkt->pkt_len;
+	place->skb_len = BPF_CORE_READ(skb, len);
+	pkt->payload = place->skb_len;
 	return is_new;
 }
 
@@ -290,7 +311,7 @@ static __always_inline void parse_handed_down(const struct sock *sk, const struc
 
 	if (!head || !transport || transport == 0xffff || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return;
-	parse_tcp(head + transport, pkt->pkt_len, pkt, place);
+	parse_tcp(head + transport, place->skb_len, pkt, place);
 	if (pkt->l4_proto)
 		parse_sock_tuple(sk, pkt);
 }

@@ -248,7 +248,7 @@ static __always_inline void handle_visit(struct call *call)
 	if (read == READ_SOCKET_TRANSMIT) {
 		hit.sk = (const void *)call->a;
 		hit.flags = EVENT_FROM_SOCKET;
-		is_new = parse_transmit(hit.sk, skb, &sight.pkt);
+		is_new = parse_transmit(hit.sk, skb, &sight.pkt, &sight.place);
 	} else if (!no_parse) {
 		if (follows_packets() && !tracked_skb && has_other_ports(skb, (const void *)call->sk))
 			return;

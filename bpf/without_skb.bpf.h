@@ -81,6 +81,46 @@ static __always_inline void emit_sock(const struct hit *hit, u32 new_state, cons
 	bpf_ringbuf_submit(head, 0);
 }
 
+/* include/linux/netdevice.h: NETDEV_HASHENTRIES; and so many devices of a bucket are looked at. */
+#define DEVICE_BUCKETS 256
+#define MAX_IN_BUCKET 8
+
+/* The device that a socket is bound to, out of its namespace's table. */
+static __always_inline const struct net_device *bound_device(const struct sock *sk, const struct net *net)
+{
+	int index = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if), i;
+	const struct hlist_head *bucket;
+	const struct hlist_node *node;
+
+	if (!index)
+		return NULL;
+	bucket = BPF_CORE_READ(net, dev_index_head) + (index & (DEVICE_BUCKETS - 1));
+	node = BPF_CORE_READ(bucket, first);
+#pragma unroll
+	for (i = 0; i < MAX_IN_BUCKET; i++) {
+		const char *dev = (const char *)node - bpf_core_field_offset(struct net_device, index_hlist);
+
+		if (!node)
+			break;
+		if (BPF_CORE_READ((const struct net_device *)dev, ifindex) == index)
+			return (const struct net_device *)dev;
+		node = BPF_CORE_READ(node, next);
+	}
+	return NULL;
+}
+
+/* The device of the route that a socket remembers, or that it is bound to; NULL where there is none of its namespace. */
+static __always_inline const struct net_device *socket_device(const struct sock *sk)
+{
+	const struct net_device *dev = BPF_CORE_READ(sk, sk_dst_cache, dev);
+	const struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+
+	/* a route whose device is gone has one of the first namespace in its place (dst_dev_put) */
+	if (dev && BPF_CORE_READ(dev, nd_net.net) == net)
+		return dev;
+	return bound_device(sk, net);
+}
+
 /* A socket at work, with no packet at hand. */
 static __always_inline void handle_sock(const struct call *call)
 {
@@ -101,7 +141,11 @@ static __always_inline void handle_sock(const struct call *call)
 		hit.owner = find_owner(sk);
 	parse_sock_tuple(sk, &pkt);
 	pkt.l4_proto = BPF_CORE_READ(sk, sk_protocol);
-	if (!pkt.l3_proto || !packet_matches(&pkt) || !surroundings_match(NULL, sk, hit.owner))
+	if (!pkt.l3_proto || !packet_matches(&pkt))
+		return;
+	if (config.filter.has_ifname || config.want_meta)
+		hit.dev = socket_device(sk);
+	if (!surroundings_match(hit.dev, sk, hit.owner))
 		return;
 	if (config.mode == MODE_STATS) {
 		count_hit(hit.probe);

@@ -123,7 +123,6 @@ const ONLY_WITH: readonly Meaning<TraceOptions>[] = [
   { option: 'expression', name: 'an expression', modes: PACKETS, why: 'it sees sockets, not packets' },
   { option: 'filterTunnel', name: '--filter-tunnel', modes: PACKETS, why: 'it sees sockets, not packets' },
   { option: 'filterMeta', name: '--filter-meta', modes: PACKETS, why: 'it sees sockets, not packets' },
-  { option: 'ifname', name: '--ifname', modes: PACKETS, why: 'it sees sockets, not packets' },
 ];
 
 function without(...modes: Mode[]): Mode[] {

@@ -23,6 +23,7 @@ const TEXT_OR_NUMBER: Shape = {
   fits: (value) => TEXT.fits(value) || NUMBER.fits(value),
 };
 const BOOLEAN: Shape = { words: 'true or false', fits: (value) => typeof value === 'boolean' };
+const FUNCTION: Shape = { words: 'a function', fits: (value) => typeof value === 'function' };
 const NETNS: Shape = { words: 'a string or an array of strings', fits: (value) => isText(value) || isTexts(value) };
 const SIGNAL: Shape = {
   words: 'an AbortSignal',
@@ -80,6 +81,7 @@ const SHAPES: Readonly<Record<keyof TraceOptions, Shape>> = {
   bufferBytes: NUMBER,
   ageMs: NUMBER,
   signal: SIGNAL,
+  onWarning: FUNCTION,
 };
 
 const came = (value: unknown) => inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });

@@ -46,7 +46,7 @@ export interface TraceOptions {
   proto?: FilterProto | number;
   /** Sets of TCP flags, letters of S A R P F U: a packet matches that has all flags of one set. */
   tcpFlags?: readonly string[];
-  /** Length of the skb in bytes: `1400` or `100-200`. */
+  /** Length of the packet in bytes, from the IP or ARP header on, at every place: `1400` or `100-200`. */
   pktLen?: string;
   /**
    * Inode of a network namespace, a path to one, or a name below /run/netns. With a list one of them is enough, and the run
@@ -120,6 +120,8 @@ export interface TraceOptions {
   ageMs?: number;
   /** Ends the run as `stop()` does; where it comes before `ready`, that rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called with what is limited and shows only while the run goes on, in words for users; each is told once. */
+  onWarning?: (text: string) => void;
 }
 
 /** The options, checked and in numbers. */

@@ -229,7 +229,8 @@ export class Run implements TraceRun<OutputRecord> {
     const mode = this.#mode;
     // one list of where namespaces are found: a look through all processes makes it
     const files = new NetnsFiles();
-    const [values, rules] = [new ValueReader(files), listWithNft(files)];
+    const values = new ValueReader(files);
+    const rules = listWithNft(files, (text) => this.#options.onWarning?.(text));
     const traces = new TraceBuilder(kernel, outcomes, this.#options.ret ?? false, values, rules);
     if (mode === 'life') return this.#tracePipeline(traces, programs);
     if (mode === 'rtt' || mode === 'latency-summary' || mode === 'func-stats')

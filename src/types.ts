@@ -232,8 +232,13 @@ export interface TraceEvent {
   /** Process that owns the packet's socket; absent where none is known. */
   owner?: Owner;
   mark?: number;
-  /** Length of the skb in bytes, at this place. */
+  /** skb->len at this place: what stands before skb->data, as headers that were passed already, does not count. */
   len?: number;
+  /**
+   * Length of the packet in bytes, from the IP or ARP header on, wherever it is: what --pkt-len asks for. Absent where
+   * that header is not written yet.
+   */
+  pktLen?: number;
   proto?: Proto;
   /** Only where it differs from the trace's. */
   tuple?: Tuple;
@@ -381,6 +386,9 @@ export interface SocketEvent {
   cpu: number;
   proto: Proto;
   tuple: Tuple;
+  /** The interface of the route that the socket remembers, or that it is bound to. */
+  ifname?: string;
+  ifindex?: number;
   /** Inode of the network namespace. */
   netns?: number;
   owner?: Owner;

@@ -1,5 +1,5 @@
-// Keeps signals from the thread that made it, as long as it lives: the verifier gives up with EAGAIN where one is pending
-// (do_check() in kernel/bpf/verifier.c), libbpf after five attempts, and a profiler sends one each millisecond.
+// Keeps signals from the thread that made it, as long as it lives: the verifier gives up with EAGAIN where one is
+// pending (do_check() in kernel/bpf/verifier.c), libbpf after five attempts, and a profiler sends one each millisecond.
 #pragma once
 
 #include <pthread.h>

@@ -128,6 +128,8 @@ export function generateManPage({ version, main, commands }) {
     ...main.arguments.flatMap((argument) => item(italic(argument.name), argument.text)),
     section('Options'),
     prose('Values of options that take lists are separated by commas; such an option may also be given several times.'),
+    '.PP',
+    prose('Long options may be abbreviated, as long as only one begins so: --min-lat 10 is --min-latency 10.'),
     ...main.groups.flatMap((group) => [subsection(group.title), ...group.options.flatMap(optionItem)]),
     section('Commands'),
     'Options of a command stand behind its name.',

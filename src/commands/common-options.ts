@@ -105,9 +105,9 @@ export function addFilterOptions(command: Command): Command {
   return addAddressOptions(command)
     .addOption(protoOption())
     .option('--tcp-flags <flags,...>', 'TCP flags of SARPFU, all of one set (SA,R: SYN-ACKs and RSTs)', collect)
-    .option('--pkt-len <n|n-m>', 'length of the packet (the skb) in bytes, or a range')
+    .option('--pkt-len <n|n-m>', 'length from the IP or ARP header on, or a range')
     .option('--netns <ns,...>', 'network namespace: inode, path, or name that ip netns lists', collect)
-    .option('--ifname <interface>', 'interface where the packet is first seen')
+    .option('--ifname <interface>', "interface of the first sight, or of a socket's route")
     .option('--pid <pid>', "process that owns the packet's socket", wholeNumber('pid'))
     .option('--comm <name>', 'name of that process, at most 15 bytes');
 }

@@ -1,7 +1,8 @@
-import { Command, type CommanderError, Option } from 'commander';
+import { type Command, type CommanderError, Option } from 'commander';
 import { SOCKET_PROTOS } from '../connections/protos.js';
 import { UsageError } from '../errors.js';
 import { BACKENDS } from '../load/backend-names.js';
+import { AbbreviatingCommand } from './abbreviating-command.js';
 import { addAddressOptions, addFilterOptions, addOutputOptions, collect, wholeNumber } from './common-options.js';
 import type { ConnectionsCommandOptions } from './connections.js';
 import type { DiffOptions } from './diff.js';
@@ -26,7 +27,7 @@ export interface Handlers {
 
 /** All options and commands, each defined once. */
 export function buildProgram(version: string, handlers: Handlers): Command {
-  const program = configureHelp(new Command('nettrace'))
+  const program = configureHelp(new AbbreviatingCommand('nettrace'))
     .usage('[options] [expression] | COMMAND [options]')
     .description("Show every packet's way through the kernel, function by function, and where and why it was dropped.")
     .argument('[expression...]', "packets, as for tcpdump: 'tcp port 8000' (see pcap-filter(7))")

@@ -120,6 +120,10 @@ function attachText(report: AttachReport): string {
   return `${lines.map(printable).join('\n')}\n`;
 }
 
+function warn(text: string): void {
+  process.stderr.write(`nettrace: warning: ${printable(text)}\n`);
+}
+
 /** The main job: trace until the end is asked for, and print. `-t ?` asks for the list, as it always has. */
 export async function traceCommand(options: TraceCommandOptions, kernel?: KernelReading): Promise<void> {
   if (options.trace?.includes('?')) return probesCommand(options);
@@ -128,8 +132,12 @@ export async function traceCommand(options: TraceCommandOptions, kernel?: Kernel
   if (options.debug) process.env.NETTRACE_DEBUG = '1';
   const wanted = toTraceOptions(options);
   const run = new Run(
-    // given, so that what is left out is told while it happens
-    followsPackets(wanted.mode ?? 'life') ? { sample: defaultSample(wanted), ...wanted } : wanted,
+    {
+      // given, so that what is left out is told while it happens
+      ...(followsPackets(wanted.mode ?? 'life') ? { sample: defaultSample(wanted) } : {}),
+      ...wanted,
+      onWarning: warn,
+    },
     kernel,
   );
   process.once('exit', handOver);
@@ -174,7 +182,7 @@ async function printRecords(
   const limit = limits(report, modeOf(options), options);
   const missing = notTraced(report, options);
   try {
-    for (const warning of report.warnings) process.stderr.write(`nettrace: warning: ${printable(warning)}\n`);
+    for (const warning of report.warnings) warn(warning);
     if (limit) process.stderr.write(`nettrace: ${limit}\n`);
     if (missing.length > 0) process.stderr.write(`nettrace: not traced here: ${missing.map(printable).join(', ')}\n`);
     if (options.verbose || options.debug) process.stderr.write(attachText(report));

@@ -103,6 +103,8 @@ export interface RawEvent {
   /** EventFlag bits */
   flags: number;
   cpu: number;
+  /** 0 where it was not read. */
+  skbLen: number;
   packet: RawPacket | undefined;
   meta: RawMeta | undefined;
   /** Option bytes of the TCP header. */
@@ -358,6 +360,10 @@ export class KernelRecord implements RawEvent {
 
   get cpu(): number {
     return this.u32(EventHead.cpu);
+  }
+
+  get skbLen(): number {
+    return this.u32(EventHead.skbLen);
   }
 
   get packet(): RawPacket | undefined {

@@ -105,6 +105,7 @@ export class EventBuilder {
       socket: socketDetails(sock, this.#input.hz),
       notes: definition ? notesOf(visitNote(definition), isRtt ? rttNote(sock) : stateNote(sock)) : [],
     };
+    if (raw.meta?.ifname) Object.assign(event, { ifname: raw.meta.ifname, ifindex: raw.meta.ifindex });
     if (raw.meta?.netns) event.netns = raw.meta.netns;
     if (raw.meta?.ownerPid) event.owner = { pid: raw.meta.ownerPid, comm: raw.meta.ownerComm };
     if (isRtt) event.rtt = { us: sock.srttUs, minUs: sock.rttMinUs };

@@ -1,4 +1,4 @@
-import { NetnsFiles } from './netns-files.js';
+import type { NetnsFiles } from './netns-files.js';
 import { type ListedTable, type ListRules, parseTable } from './nft-rules.js';
 import { runInNetns } from './run-in-netns.js';
 
@@ -17,13 +17,25 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   netdev: ['netdev'],
 };
 
-function listTable(path: string | null, family: string, table: string): { text: string | undefined; failed: boolean } {
-  const { text, complaint } = runInNetns(path, ['nft', '-a', 'list', 'table', family, table]);
-  return { text, failed: text === undefined && !/No such file or directory/.test(complaint) };
-}
+/** nft says so of a table that is not there; nsenter, of an nft that is not there, says it with other words before. */
+const NO_TABLE = /^Error: .*No such file or directory/m;
 
-/** Lists rules with nft(8), if it is there. What was listed counts for a second. */
-export function listWithNft(files = new NetnsFiles(), now: () => number = () => performance.now()): ListRules {
+/**
+ * Lists rules with nft(8), if it is there. What was listed counts for a second. `warn`: told once, in words for users, when
+ * rules cannot be listed.
+ */
+export function listWithNft(files: NetnsFiles, warn: (text: string) => void): ListRules {
+  let hasWarned = false;
+  const listTable = (path: string | null, family: string, table: string) => {
+    const { text, complaint } = runInNetns(path, ['nft', '-a', 'list', 'table', family, table]);
+    const failed = text === undefined && !NO_TABLE.test(complaint);
+    if (failed && !hasWarned) {
+      hasWarned = true;
+      const [why = ''] = complaint.trim().split('\n');
+      warn(`which rule of nftables dropped a packet is not told, as nft cannot list them: ${why}`);
+    }
+    return { text, failed };
+  };
   const cache = new Map<string, { until: number; tables: readonly ListedTable[] | undefined }>();
   const list = (netns: number, family: string, table: string) => {
     const path = files.pathTo(netns);
@@ -39,10 +51,10 @@ export function listWithNft(files = new NetnsFiles(), now: () => number = () => 
     if (!NAME.test(table)) return undefined;
     const key = `${netns} ${family} ${table}`;
     const known = cache.get(key);
-    if (known && now() < known.until) return known.tables;
+    if (known && performance.now() < known.until) return known.tables;
     if (cache.size >= MAX_CACHED) cache.clear();
     const { tables, failed } = list(netns, family, table);
-    cache.set(key, { until: now() + (failed ? AGAIN_MS : CACHED_MS), tables });
+    cache.set(key, { until: performance.now() + (failed ? AGAIN_MS : CACHED_MS), tables });
     return tables;
   };
 }

@@ -156,7 +156,8 @@ function addNumbers(
   isOtherProto = false,
   tuple?: Tuple,
 ): void {
-  event.len = raw.packet?.pktLen || packet.pktLen;
+  if (raw.skbLen) event.len = raw.skbLen;
+  if (packet.pktLen) event.pktLen = packet.pktLen;
   if (isOtherProto) event.proto = proto;
   if (tuple) event.tuple = tuple;
   if (proto === 'tcp') {

@@ -12,7 +12,7 @@ export const EventHead = {
   kind: 38,
   flags: 39,
   cpu: 40,
-  reserved: 44,
+  skbLen: 44,
 } as const;
 
 /** struct event_packet: offsets in bytes. */

@@ -97,8 +97,11 @@ export function writeConfig(bytes: Uint8Array, input: ConfigInput): void {
   set(FilterConfig.l4Proto, filter.proto?.l4 ?? 0);
   set(FilterConfig.flagsCount, filter.tcpFlags.length);
   for (const [i, flags] of filter.tcpFlags.entries()) view.setUint8(at + FilterConfig.flags + i, flags);
-  set(FilterConfig.lenLow, filter.pktLen?.low ?? 0);
-  set(FilterConfig.lenHigh, filter.pktLen?.high ?? 0);
+  if (filter.pktLen) {
+    // a length of 0 is one that is not known
+    set(FilterConfig.lenLow, Math.max(filter.pktLen.low, 1));
+    set(FilterConfig.lenHigh, filter.pktLen.high);
+  }
   const isListed = typeof netns !== 'number';
   set(FilterConfig.netns, isListed ? 0 : netns);
   set(FilterConfig.netnsListed, Number(isListed));

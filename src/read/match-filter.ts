@@ -9,7 +9,7 @@ import type { OutputRecord, Owner, TraceEvent, Tuple } from '../types.js';
 /** What filters ask of a packet at a place, from whichever record it is. */
 export interface Subject extends RecordedSight {
   tcpFlags?: string | undefined;
-  len?: number | undefined;
+  pktLen?: number | undefined;
   ifname?: string | undefined;
   netns?: number | undefined;
   /** One is enough. */
@@ -87,7 +87,7 @@ function testsOf(filter: RecordFilter): SubjectTest[] {
       return have !== null && tcpFlags.some((set) => (have & set) === set);
     });
   }
-  if (pktLen) tests.push(({ len }) => len !== undefined && len >= pktLen.low && len <= pktLen.high);
+  if (pktLen) tests.push(({ pktLen: have }) => have !== undefined && have >= pktLen.low && have <= pktLen.high);
   if (ifname !== undefined) tests.push((subject) => subject.ifname === ifname);
   if (netns !== undefined) tests.push((subject) => subject.netns !== undefined && netns.includes(subject.netns));
   if (pid !== undefined) tests.push(({ owners }) => owners.some((owner) => owner.pid === pid));
@@ -105,25 +105,26 @@ function ownersOf(events: readonly TraceEvent[]): Owner[] {
 
 /**
  * Where live filters were asked about the packet, until one let it through: its first place, and each one of which there
- * are bytes.
+ * are bytes. The length is asked for where it is known: where a segment has no header yet it is not.
  */
 function* sightsOf(whole: RecordedWhole): Generator<Subject, void, undefined> {
   const { proto, tuple, events } = whole;
   // where a clone joined nothing was read of the packet
   const first = events.find((event) => event.parent === undefined);
-  const later = events.filter((event) => event.bytes && event !== first);
+  const measured = first?.fromSocket ? events.find((event) => event.pktLen !== undefined) : undefined;
+  const later = events.filter((event) => (event.bytes || event === measured) && event !== first);
   const owners = ownersOf(events);
   for (const event of first ? [first, ...later] : [undefined]) {
     yield {
       proto: event?.proto ?? proto,
       tuple: event?.tuple ?? tuple,
       tcpFlags: event?.tcp?.flags,
-      len: event?.len,
+      pktLen: event?.pktLen,
       ifname: event?.ifname,
       netns: event?.netns,
       owners,
       event,
-      hasLaterBytes: later.length > 0,
+      hasLaterBytes: later.some((one) => one.bytes),
       whole,
     };
   }
@@ -144,6 +145,7 @@ function subjectsOf(record: OutputRecord): Iterable<Subject> {
         {
           proto: record.proto,
           tuple: record.tuple,
+          ifname: record.ifname,
           netns: record.netns,
           owners: record.owner ? [record.owner] : [],
         },

@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs';
 import { UsageError } from '../errors.js';
 import { BLOCK_BYTES, CompressingWriter, compressionFor } from './compression.js';
-import { FileWriter, openOutputFile, STDOUT, StandardOutputFile } from './output-file.js';
+import { checkOutputFile, FileWriter, openOutputFile, STDOUT, StandardOutputFile } from './output-file.js';
 import { parseRotation, RotatingFile } from './rotation.js';
 import { StreamWriter, type Writer } from './stream-writer.js';
 
@@ -15,8 +15,8 @@ export interface OutputPlace {
   rotate?: string;
 }
 
-/** Throws UsageError for a place that makes no sense, before anything is opened. */
-export function checkPlace({ output, rotate }: OutputPlace): void {
+/** Throws UsageError for a place that makes no sense. */
+function checkWords({ output, rotate }: OutputPlace): void {
   if (rotate !== undefined) {
     parseRotation(rotate);
     if (output === undefined) throw new UsageError('--rotate needs a file to rotate', { advice: 'give -o FILE too' });
@@ -27,6 +27,12 @@ export function checkPlace({ output, rotate }: OutputPlace): void {
     });
   }
   if (output !== undefined) compressionFor(output);
+}
+
+/** Throws what `openWriter` would throw of the place now, and changes nothing there. */
+export function checkPlace(place: OutputPlace): void {
+  checkWords(place);
+  if (place.output !== undefined) checkOutputFile(place.output);
 }
 
 /** How much text may be written at once: files that are rotated are to be filled, but for a small part. */
@@ -44,7 +50,7 @@ export function openStandardOutput(onGone?: () => void): Writer {
  * can no longer be written. Throws UsageError, and NettraceError where a file cannot be opened.
  */
 export function openWriter(place: OutputPlace, onGone?: () => void): Writer {
-  checkPlace(place);
+  checkWords(place);
   const { output, rotate } = place;
   if (output === undefined) return openStandardOutput(onGone);
   const rotation = rotate === undefined ? undefined : parseRotation(rotate);

@@ -1,4 +1,15 @@
-import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
 import { NettraceError, UsageError } from '../errors.js';
 import { whyNot } from '../file-errors.js';
 import { ownUid, type ResolvedName, resolveName } from './resolved-name.js';
@@ -37,8 +48,7 @@ export function resolveOutput(path: string): ResolvedName {
   }
 }
 
-/** As `openOutputFile`, where the place is known; `path`: what messages call it. */
-export function openResolved(place: ResolvedName, path: string, { keep = false } = {}): number {
+function openOwn(place: ResolvedName, path: string): { fd: number; stat: Stats } {
   let fd: number;
   try {
     // no O_TRUNC: first see whose file it is
@@ -51,17 +61,38 @@ export function openResolved(place: ResolvedName, path: string, { keep = false }
     throw cannotOpen(path, cause);
   }
   const stat = fstatSync(fd);
+  if (stat.isFile() && stat.uid !== ownUid()) {
+    closeSync(fd);
+    throw new UsageError(`'${path}' belongs to another user (uid ${stat.uid}): not written`, {
+      advice: 'choose another file',
+    });
+  }
+  return { fd, stat };
+}
+
+/** As `openOutputFile`, where the place is known; `path`: what messages call it. */
+export function openResolved(place: ResolvedName, path: string, { keep = false } = {}): number {
+  const { fd, stat } = openOwn(place, path);
   if (stat.isFile()) {
-    if (stat.uid !== ownUid()) {
-      closeSync(fd);
-      throw new UsageError(`'${path}' belongs to another user (uid ${stat.uid}): not written`, {
-        advice: 'choose another file',
-      });
-    }
     fchmodSync(fd, 0o600);
     if (!keep) ftruncateSync(fd, 0);
   }
   return fd;
+}
+
+/** Throws what `openOutputFile` would throw now, and changes nothing: what is in the file stays, and none is made. */
+export function checkOutputFile(path: string): void {
+  const place = resolveOutput(path);
+  try {
+    const stat = lstatSync(place.path(), { throwIfNoEntry: false });
+    if (!stat) accessSync(place.path('.'), constants.W_OK);
+    // a pipe that is opened and closed again has ended for who reads it
+    else if (stat.isFile() || stat.isDirectory()) closeSync(openOwn(place, path).fd);
+  } catch (error) {
+    throw error instanceof NettraceError ? error : cannotOpen(path, error);
+  } finally {
+    place.close();
+  }
 }
 
 /**

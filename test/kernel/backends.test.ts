@@ -72,6 +72,10 @@ describe('the programs', () => {
     { what: 'single events', options: { mode: 'basic', addr: nets, detail: true } },
     { what: 'drops', options: { mode: 'drop', addr: nets, detail: true, bytes: true } },
     { what: 'latencies', options: { mode: 'latency', addr: nets } },
+    {
+      what: "sockets' devices",
+      options: { mode: 'sock', trace: ['tcp_close'], ifname: 'lo', addr: nets, detail: true },
+    },
     { what: 'owners', options: { comm: 'nobody', addr: nets, detail: true, bytes: true } },
   ] as const)('are taken by this kernel with $what', async ({ options }, ctx) => {
     ctx.skip(
@@ -79,7 +83,7 @@ describe('the programs', () => {
       'newer verifiers are far from their limits; each is a load of the programs',
     );
     const probes = options.mode === 'drop' ? {} : { trace: ['ip_rcv', 'kfree_skb'] };
-    const { statistics } = await record({ ...options, ...probes } as TraceOptions, async () => {});
+    const { statistics } = await record({ ...probes, ...options } as TraceOptions, async () => {});
     expect(statistics.malformed).toBe(0);
   });
 });

@@ -40,6 +40,31 @@ async function ping(count = 1): Promise<void> {
   expect(status).toBe(0);
 }
 
+describe('rules of nftables that cannot be listed', () => {
+  it('are told of once, where a rule has dropped packets', async (ctx) => {
+    if (process.env.NETTRACE_VM === undefined) ctx.skip('functions are traced in virtual machines only');
+    const rules = 'table inet t { chain c { type filter hook input priority 0; udp dport 5999 drop; }; }';
+    expect((await agent.run(['nft', '-f', '-'], rules)).status).toBe(0);
+    // the namespace can be entered, but there is no nft
+    symlinkSync('/usr/bin/nsenter', join(folder, 'nsenter'));
+    const words = ['--addr', ADDRESS, '-p', 'udp', '-t', 'nft_do_chain,ip_rcv', '-c', '2', '--detail'];
+    const cli = await new Cli(words, ['/usr/bin/env', `PATH=${folder}`]).ready();
+    const socket = await agent.bound(ADDRESS, 0, 'SOCK_DGRAM');
+    for (let i = 0; i < 2; i++) await socket.call('sendto', 'x', [ADDRESS, 5999]);
+    await socket.close();
+    const { code, stdout, stderr } = await cli.ended;
+    await agent.run(['nft', 'delete', 'table', 'inet', 't']);
+    expect(code, stderr).toBe(0);
+    expect(stdout.match(/\[nft_do_chain .* by an nftables rule/g)).toHaveLength(2);
+    const told = stderr.split('\n').filter((line) => line.includes('warning'));
+    expect(told).toEqual([
+      expect.stringMatching(
+        /^nettrace: warning: which rule of nftables dropped a packet is not told, as nft cannot list them: nsenter: .*nft/,
+      ),
+    ]);
+  });
+});
+
 describe('nettrace --json', () => {
   it('writes lines that the schema describes, and nothing else, and ends at Ctrl-C with a summary', async () => {
     const cli = await new Cli(['--json', ...MINE]).ready();

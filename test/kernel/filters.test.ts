@@ -8,8 +8,9 @@ import { SHORTENED } from '../support/machine.js';
 
 const PORT = 8000;
 const UDP_PORT = 5303;
-/** Ethernet, IPv4, UDP: an skb's length on its way out counts them. */
-const UDP_HEADERS = 14 + 20 + 8;
+/** IPv4 and UDP. */
+const UDP_HEADERS = 20 + 8;
+const ARP_LENGTH = 28;
 /** Tracepoints alone: they are on every kernel, and attach at once. */
 const PROBES = ['net_dev_queue', 'netif_receive_skb'];
 
@@ -26,7 +27,8 @@ function filters(clientPid: number): Record<string, TraceOptions> {
     'a namespace by path': { netns: `/run/netns/${client}` },
     'a namespace by inode': { netns: String(statSync(`/run/netns/${client}`).ino) },
     'an interface': { netns: net.namespace('server'), ifname: 's0' },
-    'a length': { pktLen: '128-200', proto: 'udp' },
+    'a length': { pktLen: String(120 + UDP_HEADERS), proto: 'udp' },
+    'the length of ARP': { pktLen: `1-${ARP_LENGTH}` },
     'flags of SYN and ACK': { tcpFlags: ['SA'] },
     'flags of SYN, or of RST': { tcpFlags: ['S', 'R'] },
     'a block of sources': { saddr: [`${CLIENT}/32`] },
@@ -70,7 +72,7 @@ const flagsOf = (one: SkbTrace) => one.events.find((e) => e.tcp)?.tcp?.flags;
 function through(name: string, check: (traces: readonly SkbTrace[]) => void): void {
   it(name, (ctx) => {
     const recording = recordings.get(name);
-    if (SHORTENED) ctx.skip('thirteen runs of the tracer take too long on an emulated machine');
+    if (SHORTENED) ctx.skip('fourteen runs of the tracer take too long on an emulated machine');
     expect(recording?.traces.length).toBeGreaterThan(0);
     check(recording!.traces);
   });
@@ -87,7 +89,14 @@ describe('a filter lets through, for', () => {
     for (const one of traces) expect(one.events[0]?.ifname).toBe('s0');
   });
   through('a length', (traces) => {
-    expect(traces.map((one) => one.events[0]?.len)).toEqual([120 + UDP_HEADERS]);
+    expect(traces.flatMap(({ events }) => events.map(({ func, pktLen }) => [func, pktLen]))).toEqual(
+      PROBES.map((func) => [func, 120 + UDP_HEADERS]),
+    );
+    // with the Ethernet header on its way out, and without where it was received
+    expect(traces[0]?.events.map(({ len }) => len)).toEqual([14 + 120 + UDP_HEADERS, 120 + UDP_HEADERS]);
+  });
+  through('the length of ARP', (traces) => {
+    expect(traces.map(({ proto }) => proto)).toEqual(['arp', 'arp']);
   });
   through('flags of SYN and ACK', (traces) => {
     expect(new Set(traces.map(flagsOf))).toEqual(new Set(['SA']));

@@ -27,7 +27,6 @@ const REFUSED: readonly [words: string, message: RegExp][] = [
   ['--sock -p udp', /--proto udp makes no sense with --sock alone: its default functions are TCP's$/m],
   ['--json --date', /--date makes no sense with --json: it has all$/m],
   ['--func-stats --detail', /--detail makes no sense with --func-stats: it shows no single events$/m],
-  ['--rtt --ifname lo', /--ifname makes no sense with --rtt/],
   ['--rtt --filter-srtt much', /--filter-srtt must be a number, not 'much'/],
   ['--basic --rate-limit 0', /rate limit must be a whole number from 1/],
   ['--sock -t ip_rcv_no_such', /unknown function or group 'ip_rcv_no_such'/],

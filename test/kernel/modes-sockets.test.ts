@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SocketEvent } from '../../src/types.js';
+import { CLI_PROGRAM } from '../support/kernel-cli.js';
 import {
   both,
   connect,
@@ -47,6 +49,59 @@ function changesOf(events: readonly SocketEvent[], from: { saddr: string; sport:
       notes.map(({ text }) => /changed: (.*)$/.exec(text)?.[1]).filter((text) => text !== undefined),
     );
 }
+
+const LISTEN_BOUND = `
+import socket, sys
+for device in sys.argv[2:]:
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    one.bind((sys.argv[1], 0))
+    one.listen()
+    one.close()
+`;
+
+describe('nettrace --sock --ifname', () => {
+  it('shows sockets with a route over the interface or bound to it, and no others; so does show', async () => {
+    const { client, net, address } = stage;
+    const words = ['--sock', '--netns', net.namespace('client'), '-t', 'inet_sock_set_state', '--json'];
+    const play = async () => {
+      await converse(stage, PORT);
+      const listener = await client.listen(address('1.1'), PORT);
+      const near = await client.bound('127.0.0.1', 0);
+      await near.call('connect', [address('1.1'), PORT]);
+      await (await listener.accept()).close();
+      await near.close();
+      await listener.close();
+      const { status, stderr } = await client.run([
+        '/usr/bin/python3',
+        '-E',
+        '-c',
+        LISTEN_BOUND,
+        '0.0.0.0',
+        'c0',
+        'c1',
+      ]);
+      expect(status, stderr).toBe(0);
+    };
+    const { all, one } = await watch({ all: words, one: [...words, '--ifname', 'c0'] }, play);
+    const sockets = one.of('socket');
+    expect(sockets.every(({ ifname, ifindex }) => ifname === 'c0' && ifindex !== undefined)).toBe(true);
+    const changes = sockets.flatMap(({ tuple, notes }) => notes.map(({ text }) => [tuple.daddr, text]));
+    const change = (text: string) => `TCP socket state has changed: ${text}`;
+    expect(changes).toContainEqual([address('1.2'), change('SYN_SENT -> ESTABLISHED')]);
+    expect(changes).toContainEqual(['0.0.0.0', change('CLOSE -> LISTEN')]);
+    expect(new Set(all.of('socket').map(({ ifname }) => ifname))).toEqual(new Set(['c0', 'c1', 'lo', undefined]));
+    const show = [CLI_PROGRAM, 'show', '--sock', '--ifname', 'c0', '--json', '-'];
+    const again = spawnSync(process.execPath, show, { input: all.stdout, encoding: 'utf8' });
+    const places = (lines: string) =>
+      lines
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as SocketEvent)
+        .map(({ func, tuple, notes }) => [func, tuple, notes]);
+    expect(places(again.stdout)).toEqual(places(one.stdout));
+  });
+});
 
 describe('nettrace --sock', () => {
   let text: Output;

@@ -72,6 +72,7 @@ const TUNNELS: Readonly<Record<string, TraceOptions>> = Object.fromEntries(
 const FILTERS: Readonly<Record<string, TraceOptions>> = {
   ...EXPRESSIONS,
   ...TUNNELS,
+  'a length': { pktLen: '40-90' },
   'both, and an option': { expression: 'ip[8] = 64', filterTunnel: 'ip', port: [6081] },
 };
 
@@ -135,10 +136,11 @@ function packetOf({ tuple, events }: SkbTrace): string | undefined {
 
 const packetsOf = (traces: readonly SkbTrace[]) => [...new Set(traces.flatMap((one) => packetOf(one) ?? []))].sort();
 
-async function shown({ expression, filterTunnel, port = [] }: TraceOptions): Promise<SkbTrace[]> {
+async function shown({ expression, filterTunnel, pktLen, port = [] }: TraceOptions): Promise<SkbTrace[]> {
   const words = ['show', file, '--json'];
   if (expression !== undefined) words.push('--filter', expression);
   if (filterTunnel !== undefined) words.push('--filter-tunnel', filterTunnel);
+  if (pktLen !== undefined) words.push('--pkt-len', pktLen);
   for (const one of port) words.push('-P', String(one));
   const { code, stdout, stderr } = await new Cli(words).ended;
   expect(code, stderr).toBe(0);

@@ -99,6 +99,7 @@ export interface RecordInput {
   kind?: number;
   flags?: number;
   cpu?: number;
+  skbLen?: number;
   packet?: PacketInput;
   meta?: MetaInput;
   /** Option bytes of the TCP header, at most 40. */
@@ -253,6 +254,7 @@ export function record(input: RecordInput = {}): Uint8Array {
   view.setUint8(EventHead.kind, input.kind ?? 0);
   view.setUint8(EventHead.flags, input.flags ?? 0);
   view.setUint32(EventHead.cpu, input.cpu ?? 0, LITTLE);
+  view.setUint32(EventHead.skbLen, input.skbLen ?? 0, LITTLE);
   let sections = 0;
   let at: number = EventHead.size;
   for (const [, bit, size, write] of there) {
@@ -296,6 +298,7 @@ export function decoded(record: RawEvent): RawEvent {
     kind: record.kind,
     flags: record.flags,
     cpu: record.cpu,
+    skbLen: record.skbLen,
     packet: record.packet && decodedPacket(record.packet),
     meta: record.meta,
     options: record.options?.slice(),

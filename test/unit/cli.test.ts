@@ -64,9 +64,17 @@ describe('wrong use', () => {
     expect(code).toBe(2);
   });
 
+  it('of a file to write to is told before anything is looked for in the kernel', async () => {
+    const { code, stderr } = await nettrace('-o', '/nowhere/t.ndjson', '-t', 'no_such_function');
+    expect(stderr).toBe(
+      "nettrace: cannot write '/nowhere/t.ndjson': there is no such directory\n  make the directory first, or choose another file\n",
+    );
+    expect(code).toBe(1);
+  });
+
   it('suggests the option that was meant, on a line of its own', async () => {
-    const { code, stderr } = await nettrace('--prot', 'tcp');
-    expect(stderr).toMatch(/^nettrace: unknown option '--prot'\n {2}\(Did you mean one of .*--proto/);
+    const { code, stderr } = await nettrace('--porto', 'tcp');
+    expect(stderr).toMatch(/^nettrace: unknown option '--porto'\n {2}\(Did you mean one of .*--proto/);
     expect(code).toBe(2);
   });
 

@@ -71,7 +71,6 @@ const ROWS: [options: TraceOptions, accepted: Mode, refused: Mode, message: stri
     'rtt-detail',
     '--filter-meta makes no sense with --rtt-detail: it sees sockets, not packets',
   ],
-  [{ ifname: 'lo' }, 'latency-summary', 'sock', '--ifname makes no sense with --sock: it sees sockets, not packets'],
 ];
 
 describe('an option', () => {

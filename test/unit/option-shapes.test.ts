@@ -10,6 +10,7 @@ it.each<TraceOptions>([
   { port: [80, '8000-8010'] },
   { pktLen: '100-200', pid: 7 },
   { signal: AbortSignal.abort() },
+  { onWarning: () => {} },
 ])('takes %j: each form that the type has', (options) => {
   expect(() => checkShapes(options)).not.toThrow();
 });

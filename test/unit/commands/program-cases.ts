@@ -360,7 +360,6 @@ export const COMBINATIONS: readonly [words: string, message: string][] = [
   ['--filter-minrtt 1 --latency', '--filter-minrtt makes no sense with --latency: it sees no round-trip times'],
   ['--tcp-flags S --sock', '--tcp-flags makes no sense with --sock: it sees sockets, not packets'],
   ['--pkt-len 9 --rtt', '--pkt-len makes no sense with --rtt: it sees sockets, not packets'],
-  ['--ifname lo --rtt-detail', '--ifname makes no sense with --rtt-detail: it sees sockets, not packets'],
   ['--filter-meta mark --sock', '--filter-meta makes no sense with --sock: it sees sockets, not packets'],
   ['--filter-tunnel tcp --sock', '--filter-tunnel makes no sense with --sock: it sees sockets, not packets'],
   ['tcp --sock', 'an expression makes no sense with --sock: it sees sockets, not packets'],

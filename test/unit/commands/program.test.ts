@@ -101,6 +101,83 @@ describe('the options', () => {
   });
 });
 
+describe('abbreviations', () => {
+  it.each<[string[], unknown[]]>([
+    [
+      ['--min-lat', '10', '--det'],
+      ['trace', { minLatency: 10, detail: true }],
+    ],
+    [
+      ['--min-lat=10', 'tcp', '--det'],
+      ['trace', { minLatency: 10, detail: true, expression: 'tcp' }],
+    ],
+    // exact names win
+    [
+      ['--filter', 'tcp'],
+      ['trace', { filter: 'tcp' }],
+    ],
+    [
+      ['--trace', '--trace-f'],
+      ['trace', { trace: ['--trace-f'] }],
+    ],
+    // values, words and what follows -- stay
+    [
+      ['--filter-me', '--det', '--js'],
+      ['trace', { filterMeta: '--det', json: true }],
+    ],
+    [
+      ['-P', '--det'],
+      ['trace', { port: ['--det'] }],
+    ],
+    [
+      ['-vP', '--det'],
+      ['trace', { verbose: true, port: ['--det'] }],
+    ],
+    [
+      ['-P80', '--det'],
+      ['trace', { port: ['80'], detail: true }],
+    ],
+    [
+      ['--comm=--det', '--', '--det'],
+      ['trace', { comm: '--det', expression: '--det' }],
+    ],
+    // each command has its own
+    [
+      ['--js', 'show', 't.ndjson', '--fol', '--dat'],
+      ['show', ['t.ndjson'], { json: true, follow: true, date: true }],
+    ],
+    [
+      ['diff', 'a', 'b', '--js'],
+      ['diff', 'a', 'b', { json: true }],
+    ],
+    [
+      ['connections', '--li'],
+      ['connections', { listen: true }],
+    ],
+    [
+      ['repro', 'list', '--js', '--rep', '3'],
+      ['repro', ['list'], { json: true, repeat: 3 }],
+    ],
+  ])('%j: %j', async (words, called) => {
+    expect(await parse(words)).toEqual(called);
+  });
+
+  it.each([
+    [['--tr', 'x'], '--tr', '--trace, --trace-exclude, --trace-matcher, --trace-free, --trace-stack, --trace-noclone'],
+    [['--ver'], '--ver', '--verbose, --version'],
+    [['show', 't.ndjson', '--dat', '--di=1'], '--di', '--diag, --diag-keep, --diag-quiet'],
+  ])('%j end with exit code 2', async (words, name, candidates) => {
+    const { code, stdout, stderr } = await nettrace(...words);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toBe(`nettrace: option '${name}' is ambiguous\n  it may be ${candidates}\n`);
+  });
+
+  it('of help show it', async () => {
+    const { code, stdout } = await nettrace('show', '--he');
+    expect({ code, isHelp: stdout.startsWith('Usage: nettrace show') }).toEqual({ code: 0, isHelp: true });
+  });
+});
+
 const REFUSED = Object.values({ ...CASES, ...COMMAND_CASES }).flatMap(({ refused = [] }) => refused);
 
 describe('values that make no sense', () => {

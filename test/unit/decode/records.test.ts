@@ -73,6 +73,7 @@ const head = {
   kind: fc.constantFrom(...Object.values(EventKind)),
   flags: u8,
   cpu: u32,
+  skbLen: u32,
 };
 
 /** Whatever the kernel side can write. */

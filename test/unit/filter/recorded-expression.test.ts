@@ -207,6 +207,7 @@ describe('expressions and options', () => {
         const tuple = hasPorts ? { saddr, daddr, sport, dport } : { saddr, daddr };
         const event = traceEvent({
           len,
+          pktLen: len,
           ...(proto === 'tcp' ? { tcp: { ...TCP, flags } } : {}),
           ...(proto === 'icmp' ? { icmp: { type: 8, code: 0, id: 1, seq: 1 } } : {}),
         });

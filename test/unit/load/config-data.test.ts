@@ -177,6 +177,11 @@ describe('the configuration', () => {
     expect(Buffer.from(slice(FilterConfig.ifname, 16)).toString()).toBe('eth0'.padEnd(16, '\0'));
   });
 
+  it('takes no length that is not known for a short one', () => {
+    const { field } = config({ pktLen: '0-100' });
+    expect([field(FilterConfig.lenLow), field(FilterConfig.lenHigh)]).toEqual([1, 100]);
+  });
+
   it('holds the sets of flags', () => {
     const { field, slice } = config({ tcpFlags: ['SA', 'R'] });
     expect(field(FilterConfig.flagsCount)).toBe(2);

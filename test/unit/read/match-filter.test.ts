@@ -19,14 +19,15 @@ function matches(record: OutputRecord, { netns, comm, ...options }: Wanted): boo
 const first: Partial<TraceEvent> = {
   ifname: 'eth0',
   netns: 4026531840,
-  len: 60,
+  len: 74,
+  pktLen: 60,
   tcp: { seq: 1, ack: 0, flags: 'SA', win: 1, payload: 0 },
   pid: 1,
   comm: 'swapper',
 };
 const v4 = skbTrace({
   tuple: { saddr: '10.1.2.3', sport: 40000, daddr: '10.200.0.1', dport: 8000 },
-  events: [traceEvent(first), traceEvent({ ifname: 'eth1', len: 1400, netns: 7 })],
+  events: [traceEvent(first), traceEvent({ ifname: 'eth1', len: 1400, pktLen: 1400, netns: 7 })],
 });
 const v6 = skbTrace({
   tuple: { saddr: 'fd00::1', sport: 40000, daddr: 'fd00::2', dport: 8000 },
@@ -70,6 +71,18 @@ describe('a trace', () => {
     [{ port: [8000], ifname: 'eth9' }, false],
   ])('with %j as its first event says: %j', (options, expected) => {
     expect(matches(v4, options)).toBe(expected);
+  });
+
+  it('has the length that it had where its headers were written', () => {
+    const { pktLen: _, ...unmeasured } = first;
+    const segment = traceEvent({ ...unmeasured, len: 20, fromSocket: true });
+    const trace = {
+      ...v4,
+      events: [segment, traceEvent({ ...first, pktLen: 72 }), traceEvent({ ...first, pktLen: 99 })],
+    };
+    expect(matches(trace, { pktLen: '72' })).toBe(true);
+    expect(matches(trace, { pktLen: '0-60' })).toBe(false);
+    expect(matches(trace, { pktLen: '99' })).toBe(false);
   });
 
   it('over IPv6 is matched by its networks', () => {

@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NettraceError, UsageError } from '../../../src/errors.js';
-import { FileWriter, openOutputFile } from '../../../src/sinks/output-file.js';
+import { checkOutputFile, FileWriter, openOutputFile } from '../../../src/sinks/output-file.js';
 import { RotatingFile } from '../../../src/sinks/rotation.js';
 
 const isRoot = process.geteuid?.() === 0;
@@ -189,8 +189,18 @@ describe('the output file', () => {
     const path = join(directory, 'file');
     writeFileSync(path, 'precious');
     chownSync(path, OTHER_USER, OTHER_USER);
-    expect(() => openOutputFile(path)).toThrow(`'${path}' belongs to another user (uid ${OTHER_USER}): not written`);
+    for (const open of [openOutputFile, checkOutputFile])
+      expect(() => open(path)).toThrow(`'${path}' belongs to another user (uid ${OTHER_USER}): not written`);
     expect(readFileSync(path, 'utf8')).toBe('precious');
+  });
+
+  it('is checked before, and stays as it is, or is not made', () => {
+    const [file, missing] = [join(directory, 'file'), join(directory, 'missing')];
+    writeFileSync(file, 'from before', { mode: 0o640 });
+    for (const path of [file, missing, '/dev/null']) checkOutputFile(path);
+    expect(readFileSync(file, 'utf8')).toBe('from before');
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+    expect(existsSync(missing)).toBe(false);
   });
 
   it.each([
@@ -206,6 +216,7 @@ describe('the output file', () => {
       symlinkSync('loop', join(directory, 'loop'));
       const path = `${directory}/${name}`;
       const error = failure(() => openOutputFile(path)) as NettraceError;
+      expect(failure(() => checkOutputFile(path))).toMatchObject({ message: error.message, advice: error.advice });
       expect(error.message).toBe(`cannot write '${path}': ${why}`);
       expect(error).not.toBeInstanceOf(UsageError);
       if (advice) expect(error.advice).toMatch(advice);
@@ -221,6 +232,8 @@ describe('the output file', () => {
     const path = join(directory, 'pipe');
     execFileSync('mkfifo', [path]);
     expect(() => openOutputFile(path)).toThrow('nothing reads from it');
+    // opened and closed again it would have ended for who reads it
+    expect(() => checkOutputFile(path)).not.toThrow();
   });
 });
 
