@@ -202,6 +202,14 @@ export const TCP_CAUSES: readonly PacketCause[] = [
     advice: 'both sides disagree on the state: a restart of the peer, or forged',
     values: ['nstat:TcpExtTCPSYNChallenge'],
   },
+  {
+    id: 'syn-ack-repeated',
+    outcomes: ['dropped'],
+    sentence:
+      'the SYN-ACK came once more, for a connection that stands here: the server has not taken the ACK for it, and gets another',
+    advice:
+      'did the ACK reach the server? with a full accept queue it drops it: ss -ltn and TcpExtListenOverflows there',
+  },
   // closing
   {
     id: 'data-after-close',

@@ -179,6 +179,8 @@ describe('values', () => {
     });
     const read = new ValueReader(files).read(['net.core.netdev_max_backlog', RP_FILTER], { netns: 7, ifname: 'eth0' });
     expect(read).toEqual([{ name: 'net.core.netdev_max_backlog', value: '1000' }]);
+    // nothing leads there any more, and it may have had its own
+    expect(new ValueReader(files).read(['net.core.netdev_max_backlog'], { netns: 8 })).toEqual([]);
   });
 
   it('of no known namespace are none', () => {

@@ -17,11 +17,11 @@ const drop = (location: string, reason?: string, noLoss?: string) =>
   at('kfree_skb', { drop: { location, ...(reason ? { reason } : {}), ...(noLoss ? { noLoss } : {}) } });
 
 /** The note that the probe table has for this function and cause. */
-function noted(func: string, cause: string): TraceEvent {
+function noted(func: string, cause: string, more: Partial<TraceEvent> = {}): TraceEvent {
   const { note, returns } = probeNamed(func);
   const found = [note, ...returns.map((rule) => rule.note)].find((one) => one?.cause === cause);
   if (!found) throw new Error(`${func} has no note that says ${cause}`);
-  return at(func, { notes: [{ level: found.level, text: found.text, cause }] });
+  return at(func, { notes: [{ level: found.level, text: found.text, cause }], ...more });
 }
 
 function said(events: TraceEvent[], more: Partial<SkbTrace> = {}): string[] {
@@ -90,6 +90,19 @@ describe('a packet that nothing was lost of', () => {
     const multicast = [at('packet_rcv'), at('__udp4_lib_rcv'), clone, copied];
     expect(said(multicast)).toEqual(['delivered', 'taken-by-socket']);
     expect(said([at('netif_receive_skb'), at('skb_copy_datagram_iovec')])).toEqual(['delivered', 'taken-by-socket']);
+  });
+
+  it('is that a tc action threw it away, where nothing but its free follows', () => {
+    const stolen = noted('tcf_classify', 'tc-took', { ret: 4 });
+    const clone = at('skb_clone', { skb: 1, parent: 0 });
+    expect(said([at('netif_receive_skb'), stolen, freed])).toEqual(['dropped', 'tc-took']);
+    // sent elsewhere, as a copy or itself; redirected; seen by a packet socket, which may be whom it was for
+    expect(said([at('netif_receive_skb'), stolen, clone, freed])).toEqual(['unknown', 'tc-took']);
+    expect(said([at('netif_receive_skb'), stolen, at('ip_rcv'), freed])).toEqual(['unknown', 'tc-took']);
+    expect(said([noted('tcf_classify', 'tc-took', { ret: 7 }), freed])).toEqual(['unknown', 'tc-took']);
+    expect(said([at('packet_rcv'), stolen, freed])).toEqual(['unknown', 'tc-took']);
+    // kept in a queue
+    expect(said([stolen], { closed: 'age' })).toEqual(['unknown', 'tc-took']);
   });
 
   it('has been read with its FIN, where it has no data', () => {
