@@ -117,7 +117,8 @@ function reasonOf(reading: Reading, { cause, at }: Judgement): Reason | undefine
   if (!segment) return undefined;
   if (LOST.has(cause)) {
     const last = reading.sendings(segment).findLast(({ isNotice }) => !isNotice);
-    if (last?.outcome !== 'dropped') return undefined;
+    if (last?.outcome !== 'dropped' && !(last?.outcome === 'rejected' && last.cause !== 'syn-cookie-sent'))
+      return undefined;
     const { sentence, advice } = packetCause(last.cause);
     const name = isSyn(last) ? 'SYN' : isSynAck(last) ? 'SYN-ACK' : 'segment';
     return { text: `; the ${name} was lost here: ${sentence}`, advice };

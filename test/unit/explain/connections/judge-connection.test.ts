@@ -43,6 +43,18 @@ describe('the verdict on a connection', () => {
     });
     const elsewhere = verdictOf(segment('S', CLIENT, lost), segment('S', CLIENT, { outcome: 'sent' }));
     expect(elsewhere.text).not.toContain('lost here');
+    const answered = { outcome: 'rejected', cause: 'mtu-exceeded', retransmissions: 2 } as const;
+    const large = verdictOf(
+      segment('S', CLIENT),
+      ...handshake,
+      segment('A', CLIENT, { ...answered, seq: 9, payload: 2000 }),
+    );
+    expect(large).toMatchObject({ cause: 'retransmitting', advice: [advice('mtu-exceeded')] });
+    // an answer, and no loss
+    const cookie = verdictOf(
+      segment('S', CLIENT, { outcome: 'rejected', cause: 'syn-cookie-sent', retransmissions: 1 }),
+    );
+    expect(cookie.text).not.toContain('lost here');
   });
 
   it('says which segment an RST answered, by its number', () => {

@@ -92,6 +92,36 @@ describe('a packet that nothing was lost of', () => {
     expect(said([at('netif_receive_skb'), at('skb_copy_datagram_iovec')])).toEqual(['delivered', 'taken-by-socket']);
   });
 
+  it('is what became of it before a retransmission that was not made', () => {
+    const [sent, again] = [at('__tcp_transmit_skb'), at('__tcp_retransmit_skb')];
+    const lost = at('kfree_skb', { skb: 1, drop: { location: 'nft_do_chain+0x1', reason: 'NETFILTER_DROP' } });
+    const gone = at('__kfree_skb');
+    expect(said([sent, lost, again, gone])).toEqual(['dropped', 'netfilter-drop']);
+    const arrived = at('tcp_v4_rcv', { skb: 2 });
+    expect(said([sent, lost, again, { ...sent }, arrived, gone])).toEqual(['delivered', 'taken-by-socket']);
+  });
+
+  it('names the rule of nftables that dropped it, where it can only be one', () => {
+    const rule = { handle: 4, chain: 'input', text: 'tcp dport 8000 drop' };
+    const judged = (netfilter: object) =>
+      judge(
+        skbTrace({
+          events: [
+            at('nft_do_chain', { netfilter: { table: 'filter', chain: 'input', ...netfilter } }),
+            drop('nft_do_chain+0x1', 'NETFILTER_DROP'),
+          ],
+        }),
+      );
+    const named = judged({ suspects: [rule] });
+    expect(named.text).toContain('dropped it: handle 4: tcp dport 8000 drop');
+    expect(named.advice[0]).toContain('table filter');
+    expect(judged({ rule: { ...rule, verdict: 'NF_DROP' } }).text).toContain('handle 4');
+    const { text, advice } = judged({ suspects: [rule, { ...rule, handle: 5 }] });
+    expect(text).not.toContain('handle');
+    expect(advice[0]).toBe(packetCause('netfilter-drop').advice);
+    expect(judged({ rule: { ...rule, verdict: 'NFT_JUMP' } }).text).not.toContain('handle');
+  });
+
   it('is that a tc action threw it away, where nothing but its free follows', () => {
     const stolen = noted('tcf_classify', 'tc-took', { ret: 4 });
     const clone = at('skb_clone', { skb: 1, parent: 0 });
@@ -128,6 +158,7 @@ describe('a packet that nothing was lost of', () => {
       at('__tcp_transmit_skb'),
       drop('nf_hook_slow+0x1', 'NETFILTER_DROP'),
       again,
+      at('__tcp_transmit_skb'),
       at('tcp_v4_rcv'),
       freed,
     ];
