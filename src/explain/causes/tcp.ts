@@ -214,7 +214,7 @@ export const TCP_CAUSES: readonly PacketCause[] = [
   {
     id: 'data-after-close',
     outcomes: ['rejected', 'dropped'],
-    sentence: 'data came for a socket that the application had closed: the answer is an RST',
+    sentence: 'data came for a socket that the application had closed',
     advice: 'the application closed before the peer had sent all',
     values: ['nstat:TcpExtTCPAbortOnData'],
   },
