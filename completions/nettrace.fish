@@ -26,24 +26,24 @@ function __nettrace_probes
         tcp_child_process tcp_conn_request cookie_v4_init_sequence cookie_v6_init_sequence tcp_v4_syn_recv_sock \
         tcp_v6_syn_recv_sock cookie_v4_check cookie_v6_check tcp_add_backlog tcp_validate_incoming \
         tcp_try_rmem_schedule tcp_rcv_state_process tcp_rcv_established inet_sock_set_state tcp_probe tcp_bad_csum \
-        tcp_ack tcp_queue_rcv tcp_data_queue tcp_data_queue_ofo tcp_reset tcp_timewait_state_process \
-        tcp_v4_inbound_md5_hash udp_send_skb udp_v6_send_skb __udp4_lib_rcv udp_unicast_rcv_skb udp_queue_rcv_skb \
-        udp_queue_rcv_one_skb __udp6_lib_rcv udpv6_queue_rcv_skb udpv6_queue_rcv_one_skb __udp_enqueue_schedule_skb \
-        sock_rcvqueue_full udp_fail_queue_rcv_skb icmp_rcv icmp_echo icmp_reply icmp_unreach icmp_redirect ping_rcv \
-        __icmp_send icmp_send icmpv6_rcv icmpv6_echo_reply ndisc_rcv icmp6_send skb_copy_datagram_iovec tcp_recv_skb \
-        skb_consume_udp __sock_queue_rcv_skb inet_listen tcp_connect tcp_v4_destroy_sock tcp_destroy_sock tcp_close \
-        tcp_fin tcp_send_active_reset tcp_receive_reset tcp_enter_recovery tcp_enter_loss tcp_enter_cwr \
-        tcp_cong_state_set tcp_rcv_space_adjust tcp_rate_skb_delivered tcp_retransmit_timer tcp_write_timer_handler \
-        tcp_send_loss_probe tcp_send_probe0 tcp_retransmit_synack tcp_ack_update_rtt tcp_probe_rtt bond_handle_frame \
-        bond_start_xmit bond_dev_queue_xmit bond_rcv_validate vlan_do_receive vlan_dev_hard_start_xmit vlan_skb_recv \
-        vxlan_xmit vxlan_xmit_one vxlan_rcv udp_tunnel_xmit_skb iptunnel_xmit ipvlan_queue_xmit ipvlan_start_xmit \
-        ipvlan_handle_frame ipvlan_rcv_frame ipvlan_xmit_mode_l3 ipvlan_process_outbound ipvlan_process_v4_outbound \
-        xfrm4_output xfrm6_output xfrm_output xfrm_output2 xfrm_output_gso xfrm_output_resume xfrm_input \
-        xfrm4_transport_finish __xfrm_policy_check nf_conntrack_in nf_conntrack_tcp_packet nf_conntrack_udp_packet \
-        nf_conntrack_icmp_packet __nf_conntrack_confirm nf_confirm resolve_normal_ct ovs_vport_receive \
-        ovs_dp_process_packet ovs_execute_actions ovs_vport_send ovs_dp_upcall skb_clone skb_copy __pskb_copy_fclone \
-        skb_copy_expand __skb_gso_segment kfree_skb consume_skb __kfree_skb kfree_skb_partial skb_attempt_defer_free \
-        __kfree_skb_defer napi_skb_free_stolen_head
+        tcp_ack tcp_queue_rcv tcp_collapse tcp_collapse_one tcp_data_queue tcp_data_queue_ofo tcp_reset \
+        tcp_timewait_state_process tcp_v4_inbound_md5_hash udp_send_skb udp_v6_send_skb __udp4_lib_rcv \
+        udp_unicast_rcv_skb udp_queue_rcv_skb udp_queue_rcv_one_skb __udp6_lib_rcv udpv6_queue_rcv_skb \
+        udpv6_queue_rcv_one_skb __udp_enqueue_schedule_skb sock_rcvqueue_full udp_fail_queue_rcv_skb icmp_rcv \
+        icmp_echo icmp_reply icmp_unreach icmp_redirect ping_rcv __icmp_send icmp_send icmpv6_rcv icmpv6_echo_reply \
+        ndisc_rcv icmp6_send skb_copy_datagram_iovec tcp_recv_skb skb_consume_udp __sock_queue_rcv_skb inet_listen \
+        tcp_connect tcp_v4_destroy_sock tcp_destroy_sock tcp_close tcp_fin tcp_send_active_reset tcp_receive_reset \
+        tcp_enter_recovery tcp_enter_loss tcp_enter_cwr tcp_cong_state_set tcp_rcv_space_adjust tcp_rate_skb_delivered \
+        tcp_retransmit_timer tcp_write_timer_handler tcp_send_loss_probe tcp_send_probe0 tcp_retransmit_synack \
+        tcp_ack_update_rtt tcp_probe_rtt bond_handle_frame bond_start_xmit bond_dev_queue_xmit bond_rcv_validate \
+        vlan_do_receive vlan_dev_hard_start_xmit vlan_skb_recv vxlan_xmit vxlan_xmit_one vxlan_rcv udp_tunnel_xmit_skb \
+        iptunnel_xmit ipvlan_queue_xmit ipvlan_start_xmit ipvlan_handle_frame ipvlan_rcv_frame ipvlan_xmit_mode_l3 \
+        ipvlan_process_outbound ipvlan_process_v4_outbound xfrm4_output xfrm6_output xfrm_output xfrm_output2 \
+        xfrm_output_gso xfrm_output_resume xfrm_input xfrm4_transport_finish __xfrm_policy_check nf_conntrack_in \
+        nf_conntrack_tcp_packet nf_conntrack_udp_packet nf_conntrack_icmp_packet __nf_conntrack_confirm nf_confirm \
+        resolve_normal_ct ovs_vport_receive ovs_dp_process_packet ovs_execute_actions ovs_vport_send ovs_dp_upcall \
+        skb_clone skb_copy __pskb_copy_fclone skb_copy_expand __skb_gso_segment kfree_skb consume_skb __kfree_skb \
+        kfree_skb_partial skb_attempt_defer_free __kfree_skb_defer napi_skb_free_stolen_head
 end
 
 # A glob that matches nothing is an error, but in for.

@@ -9,7 +9,7 @@ const COUNTER_KEYS = new Set(['names', 'meaning', 'by', 'instead']);
 /** Key in the table, and in TypeScript. */
 const RULE_KEYS = {
   ...Object.fromEntries(
-    'causes outcomes begins arrives ends repeat probe abort probed recycles window family at loss reasons note protos types flags ret states gone ahead paws each'
+    'causes outcomes begins arrives ends repeat probe abort probed recycles window family at loss reasons note protos types flags ret states gone ahead sent paws each'
       .split(' ')
       .map((key) => [key, key]),
   ),

@@ -32,6 +32,7 @@ export interface CounterRule {
   newStates?: readonly string[];
   gone?: true;
   ahead?: 'queued' | 'refused';
+  sent?: true;
   paws?: boolean;
   each?: 'event' | 'again';
 }

@@ -1,5 +1,5 @@
 import { difference, endOf, pawsRefuses } from '../explain/verdict/numbers.js';
-import { functionOf } from '../explain/verdict/sight.js';
+import { functionOf, isSentAgain } from '../explain/verdict/sight.js';
 import type { SkbTrace, TraceEvent } from '../types.js';
 import type { CounterRule } from './counter-definition.js';
 import type { Stage } from './given-up.js';
@@ -123,6 +123,7 @@ function fitsEvent(rule: CounterRule, event: TraceEvent, view: LocalView): boole
   if (!isOneOf(states, socket?.state) || !isOneOf(newStates, socket?.newState)) return false;
   if (rule.gone && socket?.requestLeft === true) return false;
   if (rule.ahead && aheadOf(event, view) !== rule.ahead) return false;
+  if (rule.sent && !isSentAgain(view.events, view.events.indexOf(event))) return false;
   if (paws === undefined) return true;
   return tcp !== undefined && socket !== undefined && pawsRefuses(tcp, socket, 0, tcp.flags.includes('R')) === paws;
 }

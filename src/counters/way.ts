@@ -20,7 +20,7 @@ export function wayBack({ tuple }: SkbTrace, arrival: TraceEvent): string | unde
 }
 
 /** The oldest goes where there are `max` of them. */
-export function remember<T>(map: Map<string, T>, key: string, value: T, max: number): void {
+export function remember<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
   map.delete(key);
   if (map.size >= max) {
     const [oldest] = map.keys();

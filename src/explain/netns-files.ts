@@ -58,13 +58,15 @@ export class NetnsFiles {
     try {
       return readInNetns(path, file, { inode: netns, maxBytes: MAX_BYTES }).toString('utf8');
     } catch (error) {
-      // the process that led there has ended: another may lead there, too
       if (!(error instanceof BpfError)) throw error;
-      if (error.target === path) {
-        this.#paths.delete(netns);
-        if (error.code === 'EACCES' || error.code === 'EPERM') this.#refuse(netns);
+      if (error.target !== path) return undefined;
+      this.#paths.delete(netns);
+      if (error.code === 'EACCES' || error.code === 'EPERM') {
+        this.#refuse(netns);
+        return undefined;
       }
-      return undefined;
+      // the process that led there has ended: another may lead there, too, which is looked for once a second
+      return this.read(netns, file);
     }
   }
 

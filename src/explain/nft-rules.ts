@@ -87,9 +87,16 @@ export function suspects(table: ListedTable, chain: string): NftRule[] {
   return policy === 'drop' ? [...rules, { chain, text: 'policy drop' }] : rules;
 }
 
-function ruleText({ handle, chain, text }: NftRule): string {
+export function ruleText({ handle, chain, text }: NftRule): string {
   const where = handle === undefined ? `chain ${chain}` : `handle ${handle}`;
   return text === undefined ? where : `${where}: ${text}`;
+}
+
+/** The rule that dropped the packet, where that can only be one. */
+export function droppingRule({ netfilter }: TraceEvent): NftRule | undefined {
+  const { rule, suspects: [first, ...others] = [] } = netfilter ?? {};
+  if (rule?.verdict === 'NF_DROP') return rule;
+  return others.length === 0 ? first : undefined;
 }
 
 function ruleNote(rule: NftRule, table: string | undefined): Note {

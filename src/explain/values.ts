@@ -129,9 +129,11 @@ export class ValueReader {
     return namedValue(shown, answer === undefined ? undefined : text?.(answer));
   }
 
-  /** A sysctl that a namespace does not have is the machine's, but for those of an interface. */
+  /** A sysctl that a namespace does not have is the machine's, but for those of an interface. One that was not read may be any. */
   #sysctl(netns: number | undefined, file: string, mayBeInitial: boolean): string | undefined {
-    return this.#text(netns, file) ?? (mayBeInitial && netns !== undefined ? this.#initial(file) : undefined);
+    const own = this.#text(netns, file);
+    if (own !== undefined || !mayBeInitial || netns === undefined) return own;
+    return this.#files.pathTo(netns) === undefined ? undefined : this.#initial(file);
   }
 
   #text(netns: number | undefined, file: string): string | undefined {

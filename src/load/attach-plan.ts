@@ -67,8 +67,10 @@ interface Symbol {
 }
 
 function findSymbol(definition: ProbeDefinition, kernel: Kernel): Symbol | undefined {
-  for (const plain of definition.symbols ?? []) {
-    if (kernel.symbols.lookup(plain).length > 0) return { target: plain, plain };
+  for (const name of definition.symbols ?? []) {
+    const plain = name.replace(/\.part\.\d+$/, '');
+    if (kernel.symbols.lookup(name).length > 0) return { target: name, plain };
+    if (name !== plain) continue;
     const suffixed = compilerSuffix(definition, plain, kernel);
     if (suffixed) return { target: suffixed, plain };
   }

@@ -139,6 +139,10 @@ const ACCOUNTED: [name: string, counter: string, host: string, needs?: 'function
   ['data-unanswered', 'TcpEstabResets', 'client', 'functions'],
   ['data-unanswered', 'TcpExtTCPTimeouts', 'client', 'functions'],
   ['user-timeout', 'TcpExtTCPAbortOnTimeout', 'client', 'functions'],
+  ['user-timeout', 'TcpRetransSegs', 'client'],
+  ['tcp-backlog-full', 'TcpExtTCPRcvCollapsed', 'server', 'functions'],
+  ['tcp-receive-buffer-full', 'TcpExtTCPRcvCollapsed', 'server', 'functions'],
+  ['udp-receive-buffer-full', 'UdpRcvbufErrors', 'server'],
   ['tcp-receive-buffer-full', 'TcpExtRcvPruned', 'server', 'functions'],
 ];
 

@@ -211,6 +211,18 @@ const CASES: readonly Case[] = [
     tracepoints: ['dropped', 'tc-drop'],
   },
   {
+    name: 'an action of tc that takes packets, and does nothing with them',
+    async prepare({ server }) {
+      await server.run('tc qdisc add dev s0 clsact'.split(' ')); // or it is there
+      const filter = 'tc filter add dev s0 ingress protocol ip u32 match ip dport 7033 0xffff action gact trap';
+      const made = await server.run(filter.split(' '));
+      return made.status === 0 ? undefined : `no tc action here: ${made.stderr}`;
+    },
+    ...direct(7033),
+    functions: ['dropped', 'tc-took'],
+    tracepoints: ['unknown', 'freed-without-sign'],
+  },
+  {
     name: 'a sniffer without room',
     async play(stage) {
       const sniffer = await stage.server.socket('AF_PACKET', 'SOCK_RAW', 0x0300);

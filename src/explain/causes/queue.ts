@@ -86,7 +86,7 @@ export const QUEUE_CAUSES: readonly PacketCause[] = [
   },
   {
     id: 'tc-took',
-    outcomes: ['unknown'],
+    outcomes: ['dropped', 'unknown'],
     sentence: 'a tc action took it: sent elsewhere, held back, or thrown away',
     advice: 'tc -s filter show dev DEV ingress (or egress, or parent of the qdisc) names the action',
   },

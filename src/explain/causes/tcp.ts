@@ -202,11 +202,19 @@ export const TCP_CAUSES: readonly PacketCause[] = [
     advice: 'both sides disagree on the state: a restart of the peer, or forged',
     values: ['nstat:TcpExtTCPSYNChallenge'],
   },
+  {
+    id: 'syn-ack-repeated',
+    outcomes: ['dropped'],
+    sentence:
+      'the SYN-ACK came once more, for a connection that stands here: the server has not taken the ACK for it, and gets another',
+    advice:
+      'did the ACK reach the server? with a full accept queue it drops it: ss -ltn and TcpExtListenOverflows there',
+  },
   // closing
   {
     id: 'data-after-close',
     outcomes: ['rejected', 'dropped'],
-    sentence: 'data came for a socket that the application had closed: the answer is an RST',
+    sentence: 'data came for a socket that the application had closed',
     advice: 'the application closed before the peer had sent all',
     values: ['nstat:TcpExtTCPAbortOnData'],
   },

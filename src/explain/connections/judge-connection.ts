@@ -1,5 +1,5 @@
 import type { ConnectionRecord, ConnectionVerdict } from '../../types.js';
-import { connectionCause } from '../causes/index.js';
+import { connectionCause, packetCause } from '../causes/index.js';
 import { adviceWithValues } from '../notes.js';
 import { difference, endOf } from '../verdict/numbers.js';
 import { byKeepalive, byRetransmission, byVanishing } from './given-up.js';
@@ -101,6 +101,42 @@ function byTraffic(reading: Reading, packets: { delivered: boolean }): Judgement
   return { cause: packets.delivered && synAck < 0 ? 'connection-open' : 'connection-unclear', at: -1 };
 }
 
+/** Causes of connections whose segments did not arrive: where the last of them was lost says more than that one was. */
+const LOST = new Set(['syn-unanswered', 'syn-ack-unanswered', 'retransmitting', 'retransmission-timeout']);
+const OF_ITSELF =
+  'an RST with ACK answers nothing: its application closed the socket with data unread (TcpExtTCPAbortOnClose) or with SO_LINGER 0 (TcpExtTCPAbortOnData), or the kernel gave the connection up (TcpExtTCPAbortOnTimeout, TcpExtTCPAbortOnMemory)';
+
+interface Reason {
+  text: string;
+  advice: string | undefined;
+}
+
+/** What the packets tell of why it ended so; undefined where they do not. */
+function reasonOf(reading: Reading, { cause, at }: Judgement): Reason | undefined {
+  const segment = reading.segments[at];
+  if (!segment) return undefined;
+  if (LOST.has(cause)) {
+    const last = reading.sendings(segment).findLast(({ isNotice }) => !isNotice);
+    if (last?.outcome !== 'dropped' && !(last?.outcome === 'rejected' && last.cause !== 'syn-cookie-sent'))
+      return undefined;
+    const { sentence, advice } = packetCause(last.cause);
+    const name = isSyn(last) ? 'SYN' : isSynAck(last) ? 'SYN-ACK' : 'segment';
+    return { text: `; the ${name} was lost here: ${sentence}`, advice };
+  }
+  if (cause !== 'connection-reset') return undefined;
+  // tcp_v4_send_reset(): the number that the segment acknowledged
+  const answered = reading.segments.findLast(
+    (s) => s.outcome === 'rejected' && s.from !== segment.from && s.flags.includes('A') && s.ack === segment.seq,
+  );
+  if (answered) {
+    const { sentence, advice } = packetCause(answered.cause);
+    return { text: `; it answered a segment: ${sentence}`, advice };
+  }
+  // of a Linux host that is seen here
+  const isOwn = segment.flags.includes('A') && segment.sender?.isBeforeNat === true;
+  return isOwn ? { text: '', advice: OF_ITSELF } : undefined;
+}
+
 function segmentText(reading: Reading, segment: SegmentFact): string {
   const side = reading.sideOf(segment) ?? segment.from.replace(/ (\d+)$/, ':$1');
   const head = `${segment.t.toFixed(6)} ${side} ${segment.flags || 'no flags'} seq ${segment.seq}`;
@@ -143,13 +179,16 @@ export function judgeConnection(facts: ConnectionFacts, packets: { delivered: bo
   const endedBy = did && decisive ? reading.sideOf(decisive) : undefined;
   let text = cause.sentence;
   if (endedBy) text += ` (the ${endedBy} ${did})`;
+  const reason = reasonOf(reading, judgement);
+  if (reason) text += reason.text;
   if (reading.synRetransmissions > 0) text += `; the SYN was sent ${reading.synRetransmissions + 1} times`;
   if (packets.incomplete > 0) text += '; events were lost, so there may be more to it';
+  const advice = reason?.advice ?? cause.advice;
   const verdict: ConnectionVerdict = {
     outcome: cause.outcome,
     cause: id,
     text,
-    advice: cause.advice ? [adviceWithValues(cause.advice, [])] : [],
+    advice: advice ? [adviceWithValues(advice, [])] : [],
     evidence: evidenceOf(reading, also),
   };
   const established = reading.serverStands >= 0 || reading.clientStands;

@@ -1,6 +1,7 @@
 import { goesOut } from '../../counters/way.js';
 import type { SkbTrace, Tuple } from '../../types.js';
 import { endOf } from '../verdict/numbers.js';
+import { isSentAgain } from '../verdict/sight.js';
 
 /** What a connection remembers of one segment's trace. */
 export interface SegmentFact {
@@ -82,11 +83,11 @@ function senderOf({ events }: SkbTrace): Sender | undefined {
 }
 
 /**
- * Where __tcp_retransmit_skb cannot be seen, as on Debian's 6.1, the same segment
- * passes __tcp_transmit_skb again.
+ * Where the compiler put __tcp_retransmit_skb() into its callers, all that is seen is that the same segment passes
+ * __tcp_transmit_skb() again.
  */
 function retransmissionsOf({ events }: SkbTrace): number {
-  const named = events.filter(({ func }, i) => i > 0 && RETRANSMITS.has(func)).length;
+  const named = events.filter((_, i) => i > 0 && isSentAgain(events, i)).length;
   const transmissions = events.filter(({ func }) => func === '__tcp_transmit_skb').length;
   return Math.max(named, transmissions - 1);
 }

@@ -1,6 +1,7 @@
 import type { Note, TraceEvent } from '../../types.js';
 import { packetCause } from '../causes/index.js';
 import { dropReason } from '../drop-reasons.js';
+import { droppingRule, ruleText } from '../nft-rules.js';
 import { type Finding, functionOf, type Sight, seen } from './sight.js';
 
 /** What says little gives way to what says more of the same thing. */
@@ -166,12 +167,24 @@ function lossFinding(loss: TraceEvent, sight: Sight): Finding {
   const cause = refine(note?.cause ?? (isNamed ? named : unexplained), sight, place);
   const evidence = [...(note ? [seen(note.event, note.note.text)] : []), seen(loss, reasonText(loss))];
   const finding: Finding = { cause, event: loss, evidence, detail: detailOf(loss) };
+  if (cause === 'netfilter-drop' || cause === 'netfilter-reject') addRule(finding, loss, sight);
   // one cause for all that a signature can lack
   if (cause === 'tcp-md5-mismatch' && reason?.definition) finding.text = reason.definition.meaning;
   if (isTcpReceiveMemory(sight))
     finding.text = 'the receive buffer of the socket is full, or memory of all TCP sockets is short';
   if (named === 'drop-other-reason') finding.text = `the kernel dropped it: ${reason?.name}`;
   return finding;
+}
+
+/** Which rule of nftables it was, if that is known. */
+function addRule(finding: Finding, loss: TraceEvent, { events }: Sight): void {
+  const event = events.findLast((one) => one.skb === loss.skb && one.t <= loss.t && one.func.startsWith('nft_'));
+  const rule = event && droppingRule(event);
+  if (!rule) return;
+  const { table, chain = rule.chain } = event.netfilter ?? {};
+  finding.text = `${packetCause(finding.cause).sentence}: ${ruleText(rule)}`;
+  if (table !== undefined && chain !== undefined)
+    finding.advice = `the rule is of table ${table} and is reached by chain ${chain}: nft -a list ruleset; who loads it?`;
 }
 
 function detailOf({ drop }: TraceEvent): string {

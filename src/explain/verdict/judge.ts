@@ -71,9 +71,10 @@ function valuesOf(cause: PacketCause, events: readonly TraceEvent[], read: ReadV
   return [...fresh, ...[...noted.values()].filter(({ name }) => names.has(name) && !known.has(name))];
 }
 
-function adviceOf(cause: PacketCause, sight: Sight, outcome: Outcome, read: ReadValues): string[] {
+function adviceOf(cause: PacketCause, finding: Finding, sight: Sight, outcome: Outcome, read: ReadValues): string[] {
   const values = valuesOf(cause, sight.events, read);
-  const own = cause.advice ? [adviceWithValues(cause.advice, values)] : [];
+  const advice = finding.advice ?? cause.advice;
+  const own = advice ? [adviceWithValues(advice, values)] : [];
   const isFine = outcome === 'delivered' || outcome === 'sent' || outcome === 'forwarded' || outcome === 'worked';
   const notes = sight.events.flatMap(({ notes: all }) => all);
   const others = notes.filter(
@@ -96,7 +97,7 @@ export function judge(trace: JudgedTrace, { facts = NO_FACTS, read = readNothing
     cause: cause.id,
     facts: factsOf(trace, cause.id),
     text: textOf(finding, cause, outcome, sight),
-    advice: adviceOf(cause, sight, outcome, read),
+    advice: adviceOf(cause, finding, sight, outcome, read),
     evidence: evidenceOf(finding, sight),
   };
 }

@@ -119,8 +119,14 @@ function validationFinding(event: TraceEvent, sight: Sight): Finding | undefined
   const place = placeInWindow(tcp, socket);
   if (place === 'before') return found(held, 'old-duplicate', { detail: windowText(tcp, socket) });
   if (place === 'behind') return found(held, behindWindow(held), { detail: windowText(tcp, socket) });
-  if (tcp.flags.includes('S')) return found(held, 'syn-in-connection', { outcome: 'dropped' });
+  if (tcp.flags.includes('S')) return found(held, synInConnection(held), { outcome: 'dropped' });
   return undefined;
+}
+
+/** The SYN-ACK with which the connection began, once more, and nothing has come since. */
+function synInConnection({ tcp, socket }: Held): string {
+  const isAgain = tcp.flags.includes('A') && (tcp.seq + 1) >>> 0 === socket.rcvNxt;
+  return isAgain ? 'syn-ack-repeated' : 'syn-in-connection';
 }
 
 function behindWindow({ tcp, socket }: Held): string {

@@ -27,6 +27,8 @@ export interface Finding {
   text?: string;
   /** Behind the sentence, in brackets. */
   detail?: string;
+  /** In place of the cause's advice. */
+  advice?: string;
   evidence: string[];
   /** The event that says so. */
   event?: TraceEvent;
@@ -51,7 +53,7 @@ export class Sight {
     this.trace = trace;
     this.facts = facts;
     this.read = read;
-    const from = trace.events.findLastIndex((event) => RETRANSMITS.has(event.func));
+    const from = trace.events.findLastIndex((_, i) => isSentAgain(trace.events, i));
     this.events = from > 0 ? trace.events.slice(from) : trace.events;
   }
 
@@ -94,6 +96,17 @@ export class Sight {
       event.notes.flatMap((note) => (isPacketCause(note.cause) ? [{ event, note, cause: note.cause }] : [])),
     );
   }
+}
+
+/**
+ * Does the event say that the packet is sent again? The tracepoint comes when it has been sent. __tcp_retransmit_skb() refuses
+ * what has no place in the peer's window any more, or still is in a queue of this host.
+ */
+export function isSentAgain(events: readonly TraceEvent[], at: number): boolean {
+  const event = events[at];
+  if (!event || !RETRANSMITS.has(event.func)) return false;
+  if (event.func !== '__tcp_retransmit_skb') return true;
+  return events.find(({ skb }, i) => i > at && skb === event.skb)?.func === '__tcp_transmit_skb';
 }
 
 /** `function: what it saw` */

@@ -94,6 +94,20 @@ const WEAK = new Set(['did-its-work', 'unread-at-close', 'freed-without-sign']);
 
 /** Where its way ends for us, as something took it that does not tell. */
 const TAKERS = new Set(['queued-to-user-space', 'xdp-took', 'tc-took']);
+/** TC_ACT_STOLEN, TC_ACT_QUEUED, TC_ACT_TRAP: what an action says that it took (include/uapi/linux/pkt_cls.h). */
+const TAKEN_BY_TC = new Set<TraceEvent['ret']>([4, 5, 8]);
+
+/**
+ * Did a tc action end its way? What one took is freed by its caller (sch_handle_ingress(), sch_handle_egress()); what it sent
+ * elsewhere or keeps is a copy that it made. Whether a packet socket was a sniffer or whom the packet was for is not known.
+ */
+function isThrownAwayByTc(taken: TraceEvent, { events, trace }: Sight): boolean {
+  if (!TAKEN_BY_TC.has(taken.ret) || trace.closed !== 'freed') return false;
+  if (events.some(({ stage }) => stage === 'packet-socket')) return false;
+  return events.slice(events.indexOf(taken) + 1).every(({ skb, stage, parent }) => {
+    return skb === taken.skb && stage === 'life' && parent === undefined;
+  });
+}
 
 function unknownEnd(sight: Sight): Finding {
   const { closed, complete } = sight.trace;
@@ -103,7 +117,11 @@ function unknownEnd(sight: Sight): Finding {
   const detail = last ? { detail: `last seen in ${last.func}` } : {};
   if (!complete) return { cause: 'events-lost', evidence, ...event, ...detail };
   const taker = sight.telling.findLast(({ cause }) => TAKERS.has(cause));
-  if (taker) return { cause: taker.cause, event: taker.event, evidence: [seen(taker.event, taker.note.text)] };
+  if (taker) {
+    const finding: Finding = { cause: taker.cause, event: taker.event, evidence: [seen(taker.event, taker.note.text)] };
+    if (!isThrownAwayByTc(taker.event, sight)) return { ...finding, outcome: 'unknown' };
+    return { ...finding, outcome: 'dropped', text: 'a tc action took it and threw it away: no copy of it went on' };
+  }
   if (closed === 'freed') return { cause: 'freed-without-sign', evidence, ...event, ...detail };
   if (closed === 'reused') return { cause: 'end-not-seen', evidence, ...event, ...detail };
   return { cause: 'still-on-its-way', evidence, ...event, ...detail };

@@ -91,10 +91,28 @@ describe('a counter is moved', () => {
   it('as often as it was sent again', () => {
     const note = { level: 'warning' as const, text: 'packet is retransmitted' };
     const syn = { stage: 'tcp-out', tcp: tcp('S') };
+    const sent = { ...syn, func: '__tcp_transmit_skb' };
     const again = { ...syn, func: '__tcp_retransmit_skb', notes: [note] };
-    const attribution = attribute(traceOf([{ ...syn, func: '__tcp_transmit_skb' }, again, again]));
+    const attribution = attribute(traceOf([sent, again, sent, again, sent]));
     for (const name of ['TcpExtTCPSynRetrans', 'TcpRetransSegs'])
       expect(attribution.explain(name, 2n, { netns: NS })).toMatchObject({ explained: 2, traces: { count: 1 } });
+  });
+
+  it('not by what was to be sent again, and was not', () => {
+    const note = { level: 'warning' as const, text: 'packet is retransmitted' };
+    const data = { stage: 'tcp-out', tcp: tcp('AP', { payload: 5 }) };
+    const [sent, again] = [
+      { ...data, func: '__tcp_transmit_skb' },
+      { ...data, func: '__tcp_retransmit_skb', notes: [note] },
+    ];
+    const clone = { ...data, func: 'net_dev_queue', skb: 1 };
+    const attribution = attribute(traceOf([again, again, clone, sent, again, { ...data, func: '__kfree_skb' }]));
+    for (const name of ['TcpRetransSegs', 'TcpExtTCPSlowStartRetrans', 'TcpExtTCPLossProbes'])
+      expect(attribution.explain(name, 3n, { netns: NS })).toMatchObject({ explained: 1 });
+    // the timer ran out nevertheless
+    expect(attribution.explain('TcpExtTCPTimeouts', 3n, { netns: NS })).toMatchObject({ explained: 3 });
+    const told = traceOf([{ ...data, func: 'tcp_retransmit_skb', notes: [note] }]);
+    expect(attribute(told).explain('TcpRetransSegs', 1n, { netns: NS })).toMatchObject({ explained: 1 });
   });
 
   it('as often as it was sent again, also where the function that does so is inlined', () => {
@@ -107,7 +125,10 @@ describe('a counter is moved', () => {
   it('by a trace that could have moved it far more often, where nothing else comes nearer', () => {
     const note = { level: 'warning' as const, text: 'packet is retransmitted' };
     const again = { stage: 'tcp-out', tcp: tcp('AP', { payload: 5 }), func: '__tcp_retransmit_skb', notes: [note] };
-    const moved = attribute(traceOf([again, again, again])).explain('TcpExtTCPLossProbes', 1n, { netns: NS });
+    const sent = { ...again, func: '__tcp_transmit_skb', notes: [] };
+    const moved = attribute(traceOf([again, sent, again, sent, again, sent])).explain('TcpExtTCPLossProbes', 1n, {
+      netns: NS,
+    });
     expect(moved).toMatchObject({ explained: 1, evidence: 3, traces: { count: 1 } });
   });
 

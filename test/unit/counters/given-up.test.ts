@@ -56,6 +56,33 @@ describe('a connection is given up', () => {
     expect(isGivenUp(segment([0, 1.02], 1.1, 'S'), answer(-60))).toBe(false);
   });
 
+  it('while its process was not running, if no ICMP error did it: under TCP_USER_TIMEOUT the last timer is short', () => {
+    const syn = (pid: number): SkbTrace => {
+      const trace = segment([0, 1.007], 1.014, 'S');
+      const [first, ...others] = trace.events.map((event) => ({ ...event, pid }));
+      return { ...trace, events: [{ ...first!, owner: { pid: 187, comm: 'curl' } }, ...others] };
+    };
+    expect(isGivenUp(syn(0))).toBe(true);
+    expect(isGivenUp(syn(36))).toBe(true);
+    expect(isGivenUp(syn(187))).toBe(false);
+    const ofNobody = syn(36);
+    delete ofNobody.events[0]!.owner;
+    expect(isGivenUp(ofNobody)).toBe(false);
+    expect(isGivenUp(syn(0), answer(1.013))).toBe(false);
+    const error = (t: number, netns: number): SkbTrace => ({
+      ...traceOf(TUPLE, [{ t, netns, func: 'icmp_rcv', stage: 'icmp', icmp: { type: 3, code: 1 } }]),
+      proto: 'icmp',
+    });
+    expect(isGivenUp(syn(0), error(1.013, NS))).toBe(false);
+    expect(isGivenUp(syn(0), error(0.5, NS), error(1.013, 43))).toBe(true);
+    const { events } = syn(0);
+    events.splice(-1, 0, traceEvent({ t: 1.013, netns: NS, func: '__icmp_send' }));
+    expect(isGivenUp({ ...syn(0), events })).toBe(false);
+    // data goes away with its ACK, of which nothing need be seen
+    const data = segment([0, 0.205], 0.3);
+    expect(isGivenUp({ ...data, events: data.events.map((event) => ({ ...event, pid: 0 })) })).toBe(false);
+  });
+
   it('not with what was put into another segment, or where an RST was sent', () => {
     const head = segment([0.05, 0.3], 2);
     expect(isGivenUp(segment([0, 0.2], 0.3), head, answer(-1))).toBe(false);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NetnsFiles } from '../../../src/explain/netns-files.js';
 import {
   parseCounters,
@@ -179,6 +179,8 @@ describe('values', () => {
     });
     const read = new ValueReader(files).read(['net.core.netdev_max_backlog', RP_FILTER], { netns: 7, ifname: 'eth0' });
     expect(read).toEqual([{ name: 'net.core.netdev_max_backlog', value: '1000' }]);
+    // nothing leads there any more, and it may have had its own
+    expect(new ValueReader(files).read(['net.core.netdev_max_backlog'], { netns: 8 })).toEqual([]);
   });
 
   it('of no known namespace are none', () => {
@@ -250,6 +252,30 @@ describe("values of this machine's namespaces", () => {
       ]);
     } finally {
       ip('netns', 'delete', name);
+    }
+  });
+
+  it('are read by another way where the one that led there has gone', (ctx) => {
+    const names = ['a', 'b'].map((end) => `nettrace-test-${process.pid}-${end}`);
+    const run = (...[command = '', ...words]: string[]) => spawnSync(command, words).status;
+    const [first = '', second = ''] = names;
+    ctx.skip(run('ip', 'netns', 'add', first) !== 0, 'no network namespace can be made here (root needed)');
+    try {
+      expect(run('touch', `/run/netns/${second}`)).toBe(0);
+      expect(run('mount', '--bind', `/run/netns/${first}`, `/run/netns/${second}`)).toBe(0);
+      const { ino } = statSync(`/run/netns/${first}`);
+      const files = new NetnsFiles();
+      const read = () => files.read(ino, '/proc/sys/net/core/somaxconn');
+      const before = read();
+      expect(before).toMatch(/^\d+\n$/);
+      expect(run('ip', 'netns', 'delete', files.pathTo(ino)?.replace('/run/netns/', '') ?? '')).toBe(0);
+      // ways are looked for once a second
+      const later = performance.now() + 2000;
+      vi.spyOn(performance, 'now').mockReturnValue(later);
+      expect(read()).toBe(before);
+    } finally {
+      vi.restoreAllMocks();
+      for (const name of names) run('ip', 'netns', 'delete', name);
     }
   });
 });

@@ -58,7 +58,7 @@ describe('the probe table', () => {
     for (const { name, symbols, tracepoint } of PROBES) {
       expect((symbols !== undefined) !== (tracepoint !== undefined), name).toBe(true);
       if (symbols) expect(new Set(symbols).size, name).toBe(symbols.length);
-      for (const symbol of symbols ?? []) expect(symbol).toMatch(/^[a-z_][a-z0-9_]*$/);
+      for (const symbol of symbols ?? []) expect(symbol).toMatch(/^[a-z_][a-z0-9_]*(\.part\.\d+)?$/);
       if (tracepoint) expect(tracepoint).toMatch(/^[a-z0-9_]+:[a-z0-9_]+$/);
     }
   });

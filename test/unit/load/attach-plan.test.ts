@@ -112,6 +112,15 @@ describe('a function', () => {
     expect(probe).toMatchObject({ target: 'ip_rcv_core.constprop.0', skb: 0, btf: null });
   });
 
+  it('whose beginning is inlined is attached at the part that all callers reach, where the table names it', (ctx) => {
+    const kernel = kernelWithSymbols(ctx, [at('ip_rcv_core', 1), at('ip_rcv_core.part.0')]);
+    const symbols = ['ip_rcv_core.part.0', 'ip_rcv_core'];
+    const [probe] = planProbes([func('x', { symbols })], kernel, false).probes;
+    expect(probe).toMatchObject({ target: 'ip_rcv_core.part.0', skb: 0, btf: null });
+    const whole = kernelWithSymbols(ctx, [at('ip_rcv_core', 1), at('ip_rcv_core.constprop.0')]);
+    expect(planProbes([func('x', { symbols })], whole, false).probes[0]).toMatchObject({ target: 'ip_rcv_core' });
+  });
+
   it('of which there is only an isra clone is not trusted, unless the table says where the skb is', (ctx) => {
     const kernel = kernelWithSymbols(ctx, [at('ip_rcv_core.isra.0'), at('ip_rcv_core.constprop.0.isra.0', 1)]);
     const plan = planProbes([func('ip_rcv_core'), func('y', { symbols: ['ip_rcv_core'], skb: 0 })], kernel, false);

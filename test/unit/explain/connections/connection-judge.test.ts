@@ -30,7 +30,8 @@ function traces(...segments: ['>' | '<', Segment][]): SkbTrace[] {
     const notice = traceEvent({ func: 'tcp_retransmit_skb', tcp });
     const events: TraceEvent[] = segment.notice ? Array(segment.notice).fill(notice) : [traceEvent({ tcp })];
     if (segment.makes) events.push(traceEvent({ socket: { state: 'SYN_RECV', newState: 'ESTABLISHED' } }));
-    for (let n = 0; n < (segment.again ?? 0); n++) events.push(traceEvent({ func: '__tcp_retransmit_skb' }));
+    for (let n = 0; n < (segment.again ?? 0); n++)
+      events.push(traceEvent({ func: '__tcp_retransmit_skb' }), traceEvent({ func: '__tcp_transmit_skb' }));
     return skbTrace({
       tuple: { saddr: from.address, sport: from.port, daddr: to.address, dport: to.port },
       start: i,

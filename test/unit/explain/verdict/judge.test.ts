@@ -17,11 +17,11 @@ const drop = (location: string, reason?: string, noLoss?: string) =>
   at('kfree_skb', { drop: { location, ...(reason ? { reason } : {}), ...(noLoss ? { noLoss } : {}) } });
 
 /** The note that the probe table has for this function and cause. */
-function noted(func: string, cause: string): TraceEvent {
+function noted(func: string, cause: string, more: Partial<TraceEvent> = {}): TraceEvent {
   const { note, returns } = probeNamed(func);
   const found = [note, ...returns.map((rule) => rule.note)].find((one) => one?.cause === cause);
   if (!found) throw new Error(`${func} has no note that says ${cause}`);
-  return at(func, { notes: [{ level: found.level, text: found.text, cause }] });
+  return at(func, { notes: [{ level: found.level, text: found.text, cause }], ...more });
 }
 
 function said(events: TraceEvent[], more: Partial<SkbTrace> = {}): string[] {
@@ -92,6 +92,49 @@ describe('a packet that nothing was lost of', () => {
     expect(said([at('netif_receive_skb'), at('skb_copy_datagram_iovec')])).toEqual(['delivered', 'taken-by-socket']);
   });
 
+  it('is what became of it before a retransmission that was not made', () => {
+    const [sent, again] = [at('__tcp_transmit_skb'), at('__tcp_retransmit_skb')];
+    const lost = at('kfree_skb', { skb: 1, drop: { location: 'nft_do_chain+0x1', reason: 'NETFILTER_DROP' } });
+    const gone = at('__kfree_skb');
+    expect(said([sent, lost, again, gone])).toEqual(['dropped', 'netfilter-drop']);
+    const arrived = at('tcp_v4_rcv', { skb: 2 });
+    expect(said([sent, lost, again, { ...sent }, arrived, gone])).toEqual(['delivered', 'taken-by-socket']);
+  });
+
+  it('names the rule of nftables that dropped it, where it can only be one', () => {
+    const rule = { handle: 4, chain: 'input', text: 'tcp dport 8000 drop' };
+    const judged = (netfilter: object) =>
+      judge(
+        skbTrace({
+          events: [
+            at('nft_do_chain', { netfilter: { table: 'filter', chain: 'input', ...netfilter } }),
+            drop('nft_do_chain+0x1', 'NETFILTER_DROP'),
+          ],
+        }),
+      );
+    const named = judged({ suspects: [rule] });
+    expect(named.text).toContain('dropped it: handle 4: tcp dport 8000 drop');
+    expect(named.advice[0]).toContain('table filter');
+    expect(judged({ rule: { ...rule, verdict: 'NF_DROP' } }).text).toContain('handle 4');
+    const { text, advice } = judged({ suspects: [rule, { ...rule, handle: 5 }] });
+    expect(text).not.toContain('handle');
+    expect(advice[0]).toBe(packetCause('netfilter-drop').advice);
+    expect(judged({ rule: { ...rule, verdict: 'NFT_JUMP' } }).text).not.toContain('handle');
+  });
+
+  it('is that a tc action threw it away, where nothing but its free follows', () => {
+    const stolen = noted('tcf_classify', 'tc-took', { ret: 4 });
+    const clone = at('skb_clone', { skb: 1, parent: 0 });
+    expect(said([at('netif_receive_skb'), stolen, freed])).toEqual(['dropped', 'tc-took']);
+    // sent elsewhere, as a copy or itself; redirected; seen by a packet socket, which may be whom it was for
+    expect(said([at('netif_receive_skb'), stolen, clone, freed])).toEqual(['unknown', 'tc-took']);
+    expect(said([at('netif_receive_skb'), stolen, at('ip_rcv'), freed])).toEqual(['unknown', 'tc-took']);
+    expect(said([noted('tcf_classify', 'tc-took', { ret: 7 }), freed])).toEqual(['unknown', 'tc-took']);
+    expect(said([at('packet_rcv'), stolen, freed])).toEqual(['unknown', 'tc-took']);
+    // kept in a queue
+    expect(said([stolen], { closed: 'age' })).toEqual(['unknown', 'tc-took']);
+  });
+
   it('has been read with its FIN, where it has no data', () => {
     const unread = drop('sk_stream_kill_queues+0x1', undefined, 'x');
     const segment = (payload: number) => at('tcp_v4_rcv', { tcp: { seq: 1, ack: 1, flags: 'AF', win: 1, payload } });
@@ -115,6 +158,7 @@ describe('a packet that nothing was lost of', () => {
       at('__tcp_transmit_skb'),
       drop('nf_hook_slow+0x1', 'NETFILTER_DROP'),
       again,
+      at('__tcp_transmit_skb'),
       at('tcp_v4_rcv'),
       freed,
     ];

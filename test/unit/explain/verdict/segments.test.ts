@@ -249,6 +249,8 @@ describe('a segment that a connection does not take', () => {
     ['a keepalive is answered', tcp('A', { seq: 4999 }), { windowStart: 5000 }, ['worked', 'probe-answered']],
     ['data for a closed window', tcp('A', { seq: 5001, payload: 9 }), { windowEnd: 5000 }, ['dropped', 'zero-window']],
     ['a SYN is challenged', tcp('S', { seq: 5000 }), {}, ['dropped', 'syn-in-connection']],
+    ['so is a SYN-ACK of another connection', tcp('SA', { seq: 5000 }), {}, ['dropped', 'syn-in-connection']],
+    ['that of this one came again', tcp('SA', { seq: 4999 }), { windowStart: 5000 }, ['dropped', 'syn-ack-repeated']],
   ] as const)('%s', (_what, segment, socket, expected) => {
     expect(said(onConnection(segment, socket))).toEqual(expected);
   });
