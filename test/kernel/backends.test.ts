@@ -74,7 +74,7 @@ describe('the programs', () => {
     { what: 'latencies', options: { mode: 'latency', addr: nets } },
     {
       what: "sockets' devices",
-      options: { mode: 'sock', trace: ['tcp_close'], ifname: 'lo', addr: nets, detail: true },
+      options: { mode: 'sock', trace: ['tcp_close', 'inet_sock_set_state'], ifname: 'lo', addr: nets, detail: true },
     },
     { what: 'owners', options: { comm: 'nobody', addr: nets, detail: true, bytes: true } },
   ] as const)('are taken by this kernel with $what', async ({ options }, ctx) => {
