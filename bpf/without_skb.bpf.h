@@ -147,6 +147,10 @@ static __always_inline void handle_sock(const struct call *call)
 		hit.dev = socket_device(sk);
 	if (!surroundings_match(hit.dev, sk, hit.owner))
 		return;
+	/* expressions see the headers of a segment that has neither numbers nor flags yet */
+	if (config.filter_wanted &&
+	    (pkt.l4_proto != IPPROTO_TCP || !filter_programs_match(0, write_socket_headers(&pkt), 0, pkt.l4_proto)))
+		return;
 	if (config.mode == MODE_STATS) {
 		count_hit(hit.probe);
 		return;

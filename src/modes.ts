@@ -120,7 +120,6 @@ const ONLY_WITH: readonly Meaning<TraceOptions>[] = [
   },
   { option: 'tcpFlags', name: '--tcp-flags', modes: PACKETS, why: 'it sees sockets, not packets' },
   { option: 'pktLen', name: '--pkt-len', modes: PACKETS, why: 'it sees sockets, not packets' },
-  { option: 'expression', name: 'an expression', modes: PACKETS, why: 'it sees sockets, not packets' },
   { option: 'filterTunnel', name: '--filter-tunnel', modes: PACKETS, why: 'it sees sockets, not packets' },
   { option: 'filterMeta', name: '--filter-meta', modes: PACKETS, why: 'it sees sockets, not packets' },
 ];

@@ -170,7 +170,8 @@ export class Run implements TraceRun<OutputRecord> {
     if (!options.force) checkPlaces(options);
     const reading = this.#kernel ?? new KernelReading(options.btfPath);
     // fields of the skb are where the given file says; else what is wrong with a filter is said before BTF is read
-    const generated = compileFilters(options, options.btfPath === undefined ? undefined : await reading.btf);
+    const types = options.btfPath === undefined ? undefined : await reading.btf;
+    const generated = compileFilters(options, types, watchesSockets(this.#mode) ? 'sockets' : 'packets');
     const bufferBytes = options.bufferBytes ?? DEFAULT_BUFFER_BYTES;
     const sample = parseSample(options.sample ?? defaultSample(options));
     const warnings = requireTraceable({ force: options.force ?? false, btfPath: options.btfPath });
@@ -418,11 +419,14 @@ export class Run implements TraceRun<OutputRecord> {
   async settle(netns: readonly (string | number)[], timeoutMs = SETTLE_MS): Promise<void> {
     const namespaces = new Set(netns.map((one) => netnsInode(String(one))));
     const { produced } = this.#attached().counts();
-    const end = performance.now() + timeoutMs;
+    let arrived = 0;
+    let end = performance.now() + timeoutMs;
     while (!this.#ended && performance.now() < end) {
-      const arrived = this.#delivered + this.#decoder.malformed + this.#lastCounts.ringFull;
-      const since = performance.now() - QUIET_MS;
-      if (arrived >= produced && !this.#pipeline?.isBusyIn(namespaces, since)) break;
+      const before = arrived;
+      arrived = this.#delivered + this.#decoder.malformed + this.#lastCounts.ringFull;
+      // a reader that is behind is waited for as long as it gets on
+      if (before < Math.min(arrived, produced)) end = performance.now() + timeoutMs;
+      if (arrived >= produced && !this.#pipeline?.isBusyIn(namespaces, performance.now() - QUIET_MS)) break;
       await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
       this.#flush();
     }

@@ -48,9 +48,9 @@ export interface TraceRun<Item = SkbTrace> extends AsyncIterable<Item> {
   removeNamespace(netns: string | number): void;
   /**
    * Resolves when all that happened so far has been read, and packets first seen in these namespaces have come to their end
-   * or to rest (nothing for 150 ms), or after `timeoutMs` (default 1000). Those that have not ended are reported as they
-   * are, and not followed further; a record that was still on its way has such a trace reported again, whole. Their
-   * traces can then be iterated.
+   * or to rest (nothing for 150 ms), or after `timeoutMs` (default 1000) more, which begin anew as long as the reader
+   * comes nearer to what had happened at the call. Those that have not ended are reported as they are, and not followed
+   * further; a record that was still on its way has such a trace reported again, whole. Their traces can then be iterated.
    */
   settle(netns: readonly (string | number)[], timeoutMs?: number): Promise<void>;
   /**

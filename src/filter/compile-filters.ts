@@ -5,7 +5,7 @@ import { generateFunction, type WriteProgram } from './generated-function.js';
 import { compileMeta } from './meta-expression.js';
 import type { FieldTypes } from './meta-field.js';
 import { compileExpression } from './pcap-expression.js';
-import { knownFromSocket } from './socket-headers.js';
+import { asksSocketsOnly, knownFromSocket } from './socket-headers.js';
 import { type LoadCheck, translateClassic } from './translate-classic.js';
 
 /** The filter expressions that were given; empty ones are wrong, not absent. */
@@ -25,6 +25,8 @@ export interface GeneratedFilter {
   expressionWindow: number;
   tunnelWindow: number;
 }
+
+const EXPRESSION = 'filter expression';
 
 /** Which programs an expression becomes. */
 interface ProgramNumbers {
@@ -56,15 +58,33 @@ function compileMetaFor(expression: string, btf: FieldTypes | undefined): WriteP
   }
 }
 
+/** For modes that see sockets: what the expression says of their addresses and ports. */
+function compileForSockets(expression: string): GeneratedFilter {
+  const { raw, window } = compileExpression(expression, EXPRESSION);
+  if (!raw || !asksSocketsOnly(raw)) {
+    throw new UsageError(`${EXPRESSION}: '${expression}' asks for more than a socket has: addresses and ports`, {
+      advice: 'without --sock and --rtt packets are seen, with all their fields',
+    });
+  }
+  const programs = ([4, 6] as const).map((version): [number, WriteProgram] => [
+    version === 4 ? FilterProgram.socketV4 : FilterProgram.socketV6,
+    packetProgram(raw, knownFromSocket(version, raw, 'socket')),
+  ]);
+  const body = generateFunction(new Map(programs));
+  return { wanted: FilterWanted.expression, expressionWindow: window, tunnelWindow: 0, body };
+}
+
 /**
- * Compiles the expressions that were given; undefined where there is none. `btf`: where fields of struct sk_buff are, of
- * the running kernel if not given. Throws UsageError with the place of what is wrong, NettraceError where
+ * Compiles the expressions that were given; undefined where there is none. `seen`: what the mode sees. `btf`: where fields of
+ * struct sk_buff are, of the running kernel if not given. Throws UsageError with the place of what is wrong, NettraceError where
  * libpcap is missing.
  */
 export function compileFilters(
   { expression, filterTunnel, filterMeta }: FilterExpressions,
   btf?: FieldTypes,
+  seen: 'packets' | 'sockets' = 'packets',
 ): GeneratedFilter | undefined {
+  if (seen === 'sockets') return expression === undefined ? undefined : compileForSockets(expression);
   const programs = new Map<number, WriteProgram>();
   const result = { wanted: 0, expressionWindow: 0, tunnelWindow: 0 };
   const addPacketFilter = (text: string | undefined, what: string, numbers: ProgramNumbers) => {
@@ -79,7 +99,7 @@ export function compileFilters(
     return window;
   };
   if (expression !== undefined) result.wanted |= FilterWanted.expression;
-  result.expressionWindow = addPacketFilter(expression, 'filter expression', {
+  result.expressionWindow = addPacketFilter(expression, EXPRESSION, {
     ethernet: FilterProgram.ethernet,
     raw: FilterProgram.raw,
     socket: { 4: FilterProgram.socketV4, 6: FilterProgram.socketV6 },

@@ -20,7 +20,7 @@ const LISTENER_TYPES = [130, 131, 132, 143];
 export interface RecordedPacket {
   proto: Proto;
   tuple: Tuple;
-  event: TraceEvent;
+  event: Partial<TraceEvent>;
 }
 
 /** Bytes that are filled in where they are known. */

@@ -26,6 +26,8 @@ export interface RecordedSight {
   event?: TraceEvent | undefined;
   /** Bytes are recorded of later places: what is not known yet matches nothing here, as live. */
   hasLaterBytes?: boolean | undefined;
+  /** No packet, but a socket: of its headers addresses and ports are known. */
+  isSocket?: boolean | undefined;
   /** What the place is one of, where it is. */
   whole?: RecordedWhole | undefined;
 }
@@ -69,7 +71,11 @@ function runOnRebuilt(programs: PcapPrograms, packet: RecordedPacket): boolean {
  */
 export function recordedExpression(expression: string, programs: PcapPrograms): SightTest {
   const asksForTags = TAGS.test(expression);
-  return ({ proto, tuple, event, hasLaterBytes }) => {
+  return ({ proto, tuple, event, isSocket, hasLaterBytes }) => {
+    if (isSocket) {
+      const socket = tuple && programs.raw && rebuildPacket({ proto, tuple, event: {} }, 'raw');
+      return socket !== undefined && known(FILTER, false, () => runClassic(programs.raw ?? [], socket) > 0);
+    }
     if (!event) return false;
     const { bytes } = event;
     if (bytes) return known(FILTER, true, () => runOnBytes(programs, recordedBytes(bytes)));

@@ -1,23 +1,38 @@
 import type { ClassicInstruction } from '#bpf-loader';
-import { hasFreeX, type LoadCheck } from './translate-classic.js';
+import { hasFreeX, type LoadCheck, packetLoad, successors } from './translate-classic.js';
 
 /** From the first byte to before the last. */
 type Range = readonly [start: number, end: number];
 
-/** Ports, sequence numbers and flags; neither the header's length nor the window. */
-const TCP: readonly Range[] = [
-  [0, 12],
-  [13, 14],
-];
+/** What is known of TCP's header. */
+const TCP: Readonly<Record<HeadersOf, readonly Range[]>> = {
+  // ports, sequence numbers and flags; neither the header's length nor the window
+  segment: [
+    [0, 12],
+    [13, 14],
+  ],
+  socket: [[0, 4]],
+};
 const IPV6_HEADER = 40;
-const FIXED: Readonly<Record<4 | 6, readonly Range[]>> = {
-  // protocol and addresses
+/** Protocol and addresses. */
+const IP: Readonly<Record<4 | 6, readonly Range[]>> = {
   4: [
     [9, 10],
     [12, 20],
   ],
-  6: [[6, 7], [8, IPV6_HEADER], ...TCP.map(([start, end]): Range => [IPV6_HEADER + start, IPV6_HEADER + end])],
+  6: [
+    [6, 7],
+    [8, IPV6_HEADER],
+  ],
 };
+
+/** Of a segment that a socket is about to send, or of a socket without one. */
+export type HeadersOf = 'segment' | 'socket';
+
+/** Codes of classic BPF (linux/bpf_common.h): a byte of the packet, and two operations on it with a constant. */
+const LOAD_BYTE = 0x30;
+const AND = 0x54;
+const JUMP_IF_EQUAL = 0x15;
 
 const isWithin = (ranges: readonly Range[], at: number, size: number) =>
   ranges.some(([start, end]) => start <= at && at + size <= end);
@@ -27,15 +42,48 @@ const is = (i: ClassicInstruction | undefined, code: number, k: number) => i?.co
  * Which loads of a program for packets without link-layer header give the right bytes before the headers are written:
  * write_socket_headers() in bpf/filter_program.bpf.h makes up those parts that the socket knows, and leaves the rest zero.
  */
-export function knownFromSocket(version: 4 | 6, program: readonly ClassicInstruction[]): LoadCheck {
+export function knownFromSocket(
+  version: 4 | 6,
+  program: readonly ClassicInstruction[],
+  of: HeadersOf = 'segment',
+): LoadCheck {
+  const tcp = TCP[of];
+  const behindIpv6 = tcp.map(([start, end]): Range => [IPV6_HEADER + start, IPV6_HEADER + end]);
+  const fixed = version === 4 ? IP[4] : [...IP[6], ...behindIpv6];
   const xIsHeader = version === 4 && !hasFreeX(program);
   return ({ place, k, size }, next) => {
     if (place === 'length') return false;
     if (place === 'header') return xIsHeader && k === 0;
-    if (place === 'behind X') return xIsHeader && isWithin(TCP, k, size);
+    if (place === 'behind X') return xIsHeader && isWithin(tcp, k, size);
     // the version by itself, and whether this is a later fragment, are known: a segment is none
-    if (k === 0 && size === 1) return is(next, 0x54, 0xf0);
+    if (k === 0 && size === 1) return is(next, AND, 0xf0);
     if (version === 4 && k === 6 && size === 2) return is(next, 0x45, 0x1fff);
-    return isWithin(FIXED[version], k, size);
+    return isWithin(fixed, k, size);
   };
+}
+
+/** The instructions that may be run on packets of that version of IP, whose test is the only one that is decided. */
+function reachedBy(version: 4 | 6, program: readonly ClassicInstruction[]): boolean[] {
+  const found = program.map((_, at) => at === 0);
+  for (const [at, instruction] of program.entries()) {
+    if (!found[at]) continue;
+    const isVersion =
+      instruction.code === JUMP_IF_EQUAL && is(program[at - 1], AND, 0xf0) && is(program[at - 2], LOAD_BYTE, 0);
+    const isIt = instruction.k === version << 4;
+    const next = isVersion ? [at + 1 + (isIt ? instruction.jt : instruction.jf)] : successors(instruction, at);
+    for (const one of next) found[one] = true;
+  }
+  return found;
+}
+
+/** Does the program ask for nothing else than what is known of a socket? */
+export function asksSocketsOnly(program: readonly ClassicInstruction[]): boolean {
+  return ([4, 6] as const).every((version) => {
+    const isKnown = knownFromSocket(version, program, 'socket');
+    const reached = reachedBy(version, program);
+    return program.every((instruction, at) => {
+      const load = reached[at] ? packetLoad(instruction) : undefined;
+      return !load || isKnown(load, program[at + 1]);
+    });
+  });
 }

@@ -35,7 +35,7 @@ const sizeOf = (i: ClassicInstruction): 1 | 2 | 4 => SIZES[(i.code & 0x18) >> 3]
 const isLoad = (i: ClassicInstruction, mode: number) => classOf(i) === CLASS.ld && modeOf(i) === mode;
 
 /** Where execution goes on behind the instruction at `at`. */
-function successors(i: ClassicInstruction, at: number): number[] {
+export function successors(i: ClassicInstruction, at: number): number[] {
   if (classOf(i) === CLASS.ret) return [];
   if (classOf(i) !== CLASS.jmp) return [at + 1];
   return operationOf(i) === 0 ? [at + 1 + i.k] : [at + 1 + i.jt, at + 1 + i.jf];
@@ -94,7 +94,7 @@ export interface PacketLoad {
 /** Can this be loaded? `next` is the instruction behind it. A program ends without a match where it cannot. */
 export type LoadCheck = (load: PacketLoad, next: ClassicInstruction | undefined) => boolean;
 
-function packetLoad(i: ClassicInstruction): PacketLoad | undefined {
+export function packetLoad(i: ClassicInstruction): PacketLoad | undefined {
   if (classOf(i) > CLASS.ldx) return undefined;
   const of = (place: PacketLoad['place']): PacketLoad => ({ place, k: i.k, size: sizeOf(i) });
   if (modeOf(i) === MODE.len) return of('length');

@@ -148,6 +148,7 @@ function subjectsOf(record: OutputRecord): Iterable<Subject> {
           ifname: record.ifname,
           netns: record.netns,
           owners: record.owner ? [record.owner] : [],
+          isSocket: true,
         },
       ];
     default:

@@ -240,8 +240,8 @@ class Playing {
     const expect = new Expect({ hosts, isTraced: (name) => tracer.isTraced(name) });
     definition.expectations?.({ expect, net, parameters: result.parameters, facts, version: runningVersion() });
     const patience = definition.patienceMs ?? PATIENCE_MS;
-    const end = performance.now() + patience;
     await watch.settle(patience);
+    const end = performance.now() + patience;
     for (;;) {
       const observed = await observer.observe(inOrder(watch.traces), tracer);
       result.checks = expect.checks.map((check) => runCheck(check, observed));

@@ -73,8 +73,19 @@ describe('the programs', () => {
     { what: 'drops', options: { mode: 'drop', addr: nets, detail: true, bytes: true } },
     { what: 'latencies', options: { mode: 'latency', addr: nets } },
     {
-      what: "sockets' devices",
-      options: { mode: 'sock', trace: ['tcp_close', 'inet_sock_set_state'], ifname: 'lo', addr: nets, detail: true },
+      what: "sockets' devices, and an expression",
+      options: {
+        mode: 'sock',
+        trace: ['tcp_close', 'inet_sock_set_state'],
+        ifname: 'lo',
+        addr: nets,
+        expression: 'tcp port 8000',
+        detail: true,
+      },
+    },
+    {
+      what: 'sockets beside packets, and an expression',
+      options: { mode: 'monitor', addr: nets, expression: 'tcp port 8000', detail: true },
     },
     { what: 'owners', options: { comm: 'nobody', addr: nets, detail: true, bytes: true } },
   ] as const)('are taken by this kernel with $what', async ({ options }, ctx) => {
@@ -82,7 +93,7 @@ describe('the programs', () => {
       EMULATED && kernelFrom(6, 12),
       'newer verifiers are far from their limits; each is a load of the programs',
     );
-    const probes = options.mode === 'drop' ? {} : { trace: ['ip_rcv', 'kfree_skb'] };
+    const probes = options.mode === 'drop' || options.mode === 'monitor' ? {} : { trace: ['ip_rcv', 'kfree_skb'] };
     const { statistics } = await record({ ...probes, ...options } as TraceOptions, async () => {});
     expect(statistics.malformed).toBe(0);
   });

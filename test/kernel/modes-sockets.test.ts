@@ -106,12 +106,14 @@ describe('nettrace --sock --ifname', () => {
 describe('nettrace --sock', () => {
   let text: Output;
   let json: Output;
+  let expressed: Output;
   let clientPort = 0;
 
   beforeAll(async () => {
     if (SHORTENED) return;
     const words = ['--sock', '--addr', nets, '-p', 'tcp', '-P', String(PORT)];
-    ({ text, json } = await watch(both(...words), async () => {
+    const expression = ['--sock', '--json', '--addr', nets, `tcp port ${PORT} and not host 192.0.2.1`];
+    ({ text, json, expressed } = await watch({ ...both(...words), expressed: expression }, async () => {
       clientPort = await converse(stage, PORT);
       await converse(stage, OTHER_PORT);
       await ping(stage);
@@ -126,6 +128,14 @@ describe('nettrace --sock', () => {
     expectOnlyRecords(json, 'tcp', PORT);
     for (const line of text.lines) expect(line).toMatch(SOCKET_LINE);
     expect(json.of('socket').map(({ mode }) => mode)).toEqual(json.records.map(() => 'sock'));
+  });
+
+  it('shows the same for an expression on ports and addresses', (ctx) => {
+    onlyOnRealMachines(ctx);
+    const seen = (output: Output) =>
+      output.of('socket').map(({ func, tuple, socket: { state } }) => JSON.stringify([func, tuple, state]));
+    expect(seen(expressed).length).toBeGreaterThan(0);
+    expect(seen(expressed)).toEqual(seen(json));
   });
 
   it('shows the listener: its queue, and that it begins to listen', (ctx) => {

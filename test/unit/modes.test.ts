@@ -63,7 +63,6 @@ const ROWS: [options: TraceOptions, accepted: Mode, refused: Mode, message: stri
   [{ filterMinrtt: 1.5 }, 'monitor', 'drop', '--filter-minrtt makes no sense with --drop: it sees no round-trip times'],
   [{ tcpFlags: ['S'] }, 'drop', 'sock', '--tcp-flags makes no sense with --sock: it sees sockets, not packets'],
   [{ pktLen: '60' }, 'func-stats', 'rtt', '--pkt-len makes no sense with --rtt: it sees sockets, not packets'],
-  [{ expression: 'tcp' }, 'monitor', 'sock', 'an expression makes no sense with --sock: it sees sockets, not packets'],
   [{ filterTunnel: 'tcp' }, 'life', 'sock', '--filter-tunnel makes no sense with --sock: it sees sockets, not packets'],
   [
     { filterMeta: 'mark == 1' },

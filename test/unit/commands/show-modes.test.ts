@@ -189,7 +189,7 @@ describe('nettrace show with the filters of live traces', () => {
     [['--basic', '--drop'], '--basic and --drop: choose one mode'],
     [['--drop-stack'], '--drop-stack makes no sense without --drop'],
     [['--latency-free'], '--latency-free makes no sense without another mode: it takes no times between functions'],
-    [['--sock', '--filter', 'tcp'], 'an expression makes no sense with --sock: it sees sockets, not packets'],
+    [['--sock', '--tcp-flags', 'S'], '--tcp-flags makes no sense with --sock: it sees sockets, not packets'],
     [['--drop', '-t', 'ip_rcv'], '--trace makes no sense with --drop: its functions are fixed'],
     [['--filter-tunnel', 'tcp prot 80'], 'tunnel filter, column 5: syntax error'],
     [['--filter', ''], 'filter expression must not be empty'],

@@ -27,11 +27,15 @@ function packet(proto: Proto, tuple: Tuple, more: Partial<TraceEvent> = {}): Rec
 }
 
 const tcp = packet('tcp', TUPLE, { tcp: TCP });
+const socket: RecordedSight = { proto: 'tcp', tuple: TUPLE, isSocket: true };
 
 describe('an expression on a recorded packet', () => {
   it.each<[string, RecordedSight, boolean]>([
     ['tcp port 80', tcp, true],
     ['tcp src port 80', tcp, false],
+    ['tcp port 80 and host 10.0.0.1', socket, true],
+    ['not dst port 80', socket, false],
+    ['udp', socket, false],
     ['net 10.0.0.0/8 and not host 10.0.0.3', tcp, true],
     ['tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)', tcp, true],
     ['tcp[tcpflags] & tcp-rst != 0', tcp, false],

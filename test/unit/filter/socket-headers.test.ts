@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { packetProgram } from '../../../src/filter/compile-filters.js';
 import { generateFunction } from '../../../src/filter/generated-function.js';
 import { compileExpression } from '../../../src/filter/pcap-expression.js';
-import { knownFromSocket } from '../../../src/filter/socket-headers.js';
+import { asksSocketsOnly, knownFromSocket } from '../../../src/filter/socket-headers.js';
 import { FilterProgram, FilterScratch } from '../../../src/generated/layout.js';
 import { runGenerated } from '../../support/bpf-interpreter.js';
 
@@ -64,4 +64,18 @@ describe('before the headers of a segment are written', () => {
   ] as const)('IPv%d: nothing is guessed for %s', (version, expression) => {
     expect(matches(version, expression)).toBe(false);
   });
+});
+
+describe('of a socket', () => {
+  const isForSockets = (expression: string) => asksSocketsOnly(compileExpression(expression, 'filter').raw ?? []);
+
+  it.each(['tcp', 'port 8000', 'ip6 and src host fd00::1', 'not (net 10.0.0.0/8 or dst portrange 1-1023)'])(
+    'addresses and ports are known: %s',
+    (expression) => expect(isForSockets(expression)).toBe(true),
+  );
+
+  it.each(['tcp[tcpflags] & tcp-syn != 0', 'tcp[4:4] = 1', 'ip[8] < 64', 'len < 100', 'ip6[7] = 64', 'icmp[4] = 8'])(
+    'nothing else is: %s',
+    (expression) => expect(isForSockets(expression)).toBe(false),
+  );
 });
