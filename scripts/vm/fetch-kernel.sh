@@ -3,14 +3,14 @@
 #
 #   scripts/vm/fetch-kernel.sh 6.12        prints the folder: vmlinuz, release, lib/modules/RELEASE, initramfs modules
 #
-# The packages come from the mirror that this machine's apt already uses, through a private apt root,
-# so that the machine's own package lists stay as they are. Results are cached outside the tree.
+# Results are cached outside the tree.
 #
 # Exit code 3: the mirror did not give a kernel of a series that is in moving suites only (testing, unstable), where a
 # newer one takes its place some day.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 series=${1:?usage: fetch-kernel.sh SERIES, for example 6.12}
 cache=${NETTRACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nettrace}/kernels
 out=$cache/$series
@@ -39,47 +39,13 @@ esac
 # On the same file system as the result, so that files move instead of being copied.
 work=$(mktemp -d "$cache/.fetch-$series-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | awk '/\/debian\/?$/ && !found++')
-[ -n "$mirror" ] || {
-    echo "fetch-kernel: apt's sources on this machine name no Debian mirror (an address that ends in /debian)" >&2
-    exit 1
-}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-mkdir -p "$work"/{lists/partial,archives/partial,unpacked,none}
-: >"$work/status"
-for suite in $suites; do
-    case $suite in
-    *-security) echo "deb [signed-by=$keyring] ${mirror%/}-security $suite main" ;;
-    *) echo "deb [signed-by=$keyring] $mirror $suite main" ;;
-    esac
-done >"$work/sources.list"
-private=(-o "Dir::Etc::SourceList=$work/sources.list" -o "Dir::Etc::SourceParts=$work/none" -o "Dir::State=$work"
-    -o "Dir::State::status=$work/status" -o "Dir::Cache=$work" -o Dir::Etc::Preferences=/dev/null
-    -o "Dir::Etc::PreferencesParts=$work/none" -o Acquire::Languages=none -o APT::Sandbox::User=root
-    -o APT::Update::Error-Mode=any -qq)
-
-try() { # COMMAND...: a mirror may be busy for a while
-    local pause
-    for pause in 5 20 60 0; do
-        ! "$@" || return 0
-        [ "$pause" = 0 ] || sleep "$pause"
-    done
-    return 1
-}
-
-update() {
-    apt-get "${private[@]}" update
-}
+. "$here/private-apt.sh"
 
 packages() { # RELEASE: the image and, from 7.x on, where it is split, the packages that have the files
     local part
     for part in image binary modules base; do
         ! grep -qxF "linux-$part-$1" <<<"$names" || echo "linux-$part-$1"
     done
-}
-
-download() { # PACKAGE...
-    (cd "$work/archives" && apt-get "${private[@]}" download "$@")
 }
 
 echo "fetch-kernel: looking for Linux $series in $suites" >&2

@@ -66,6 +66,8 @@ for tool in qemu-system-x86_64 busybox cpio modprobe; do
 done
 
 kernel=$("$here/fetch-kernel.sh" "$series") || fail "there is no kernel to run for series $series"
+mapfile -t qemu < <("$here/fetch-qemu.sh")
+[ ${#qemu[@]} -gt 0 ] || fail 'there is no QEMU to run'
 initramfs=$("$here/make-initramfs.sh" "$kernel") || fail "the initramfs for $series could not be built"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/nettrace-vm-$series.XXXXXX")
@@ -131,7 +133,7 @@ fi
 # An emulated CPU moves one byte or word at a time in `rep movs` and `rep stos`, which kernel and C library take for quick
 # where the CPU says so (erms, fsrm; rep_good, which is the kernel's own: 112): a third of the time that programs take to load.
 # setpriv: should this script be killed outright, then the machine goes with it.
-setpriv --pdeathsig TERM timeout --kill-after=5 "$timeout" setpriv --pdeathsig KILL qemu-system-x86_64 \
+setpriv --pdeathsig TERM timeout --kill-after=5 "$timeout" setpriv --pdeathsig KILL "${qemu[@]}" \
     -machine q35,hpet=off,sata=off "${cpus[@]}" -cpu max,-erms,-fsrm -m 3G \
     -nodefaults -no-user-config -display none -no-reboot \
     -chardev "file,id=console,path=$console" -serial chardev:console \
