@@ -61,7 +61,7 @@ const OBEYED: Readonly<Record<string, { given: Given; refusedIn: readonly Mode[]
     '--comm': except({ comm: 'x' }),
     '--tcp-flags': except({ tcpFlags: ['S'] }, ...sockets),
     '--pkt-len': except({ pktLen: '60' }, ...sockets),
-    '--filter': except({ filter: 'tcp' }, ...sockets),
+    '--filter': except({ filter: 'tcp' }),
     '--filter-tunnel': except({ filterTunnel: 'tcp' }, ...sockets),
     '--filter-meta': except({ filterMeta: 'mark == 1' }, ...sockets),
     '--filter-srtt': only({ filterSrtt: 1 }, ...sockets, 'monitor'),

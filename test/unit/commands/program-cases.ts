@@ -362,7 +362,6 @@ export const COMBINATIONS: readonly [words: string, message: string][] = [
   ['--pkt-len 9 --rtt', '--pkt-len makes no sense with --rtt: it sees sockets, not packets'],
   ['--filter-meta mark --sock', '--filter-meta makes no sense with --sock: it sees sockets, not packets'],
   ['--filter-tunnel tcp --sock', '--filter-tunnel makes no sense with --sock: it sees sockets, not packets'],
-  ['tcp --sock', 'an expression makes no sense with --sock: it sees sockets, not packets'],
   ['--proto icmp --sock', '--proto icmp makes no sense with --sock: it sees TCP and UDP sockets'],
   ['--rotate 1M', '--rotate needs a file to rotate'],
   ['show - --diag-quiet', '--diag-quiet makes no sense without --diag'],
