@@ -8,7 +8,7 @@
 //   --unit, --native   the program's and the addon's own tests
 //   --host             test/kernel on this machine
 //   --kernels          in a virtual machine for each kernel: what depends on the kernel of the addon's tests and of test/kernel
-//   --full             all of both there: about three times as long
+//   --full             all of both there, which takes much longer
 //   --package          the npm package installs and runs without a compiler
 //   --checks           types, lint, format, generated files; each counts as one test
 //   --jobs             how many virtual machines at once (default 1)
@@ -25,7 +25,7 @@ import { parseArgs } from 'node:util';
 
 /**
  * @typedef {import('./test-reporter.mjs').Report} Report
- * @typedef {{ folder: string, options: string[], files?: readonly string[] }} Suite `files`: or what their names hold
+ * @typedef {{ options: string[], files?: readonly string[] }} Suite `files`: or what their names hold
  * @typedef {{ code: number, seconds: number, last: string[] }} Ended `last`: what it wrote last, where that was read
  * @typedef {{ name: string, report?: Report, seconds: number, unsteady?: Report['failed'] }} Result
  *   unsteady: failed in a first run, and passed in a second
@@ -73,8 +73,6 @@ if (!Number.isInteger(jobs) || jobs < 1) {
  * @param {Suite} suite
  */
 const vitest = (report, suite) => [
-  '-C',
-  join(root, suite.folder),
   `NETTRACE_TEST_REPORT=${report}`,
   'node',
   join(root, 'node_modules/vitest/vitest.mjs'),
@@ -84,10 +82,9 @@ const vitest = (report, suite) => [
   '--reporter=default',
   `--reporter=${join(root, 'scripts/test-reporter.mjs')}`,
 ];
-const UNIT = { folder: '.', options: ['--project', 'unit', '--fileParallelism'] };
-/** The addon's package has its own configuration, and its tests may count on its folder. */
-const NATIVE = { folder: 'native', options: [] };
-const KERNEL = { folder: '.', options: ['--project', 'kernel'] };
+const UNIT = { options: ['--project=unit', '--fileParallelism'] };
+const NATIVE = { options: ['--project=bpf-loader-node', '--fileParallelism'] };
+const KERNEL = { options: ['--project=kernel'] };
 /**
  * Files whose results depend on the kernel, with the addon's. There modes.test.ts plays all modes at once, and
  * repro.test.ts all cases; each test of the other files starts the program anew, which costs seconds when it is emulated.
@@ -133,8 +130,7 @@ const KERNEL_WORDS = 'rcupdate.rcu_expedited=1';
  * @returns {Suite}
  */
 const inMachine = (series) => ({
-  folder: '.',
-  options: ['--project=kernel', '--project=bpf-loader-node', '--poolOptions.forks.singleFork', '--isolate=false'],
+  options: [...KERNEL.options, '--project=bpf-loader-node', '--poolOptions.forks.singleFork', '--isolate=false'],
   files: options.full ? [] : [...IN_EACH_MACHINE, ...(series === IN_ONE_MACHINE.series ? IN_ONE_MACHINE.files : [])],
 });
 
@@ -243,19 +239,22 @@ async function boot(series, file, suite) {
   return { ended, isLost: ended.code !== 0 && (!existsSync(started) || MACHINE_LOST.includes(ended.code)) };
 }
 
-/** @param {string} series */
+/**
+ * @param {string} series
+ * @returns {Promise<Result>}
+ */
 async function runInMachine(series) {
   heading(`Linux ${series}`);
   const fetched = await fetchKernel(series);
   if (fetched.code === KERNEL_NOT_GIVEN) {
     const skipped = [{ name: 'all suites', reason: fetched.last.at(-1) ?? 'the mirror does not give this kernel' }];
-    return [{ name: `Linux ${series}`, seconds: fetched.seconds, report: { passed: 0, failed: [], skipped } }];
+    return { name: `Linux ${series}`, seconds: fetched.seconds, report: { passed: 0, failed: [], skipped } };
   }
   if (fetched.code !== 0) {
     const failed = [
       { name: 'all suites', reason: ['no kernel', ...fetched.last.map((line) => `    ${line}`)].join('\n') },
     ];
-    return [{ name: `Linux ${series}`, seconds: fetched.seconds, report: { passed: 0, failed, skipped: [] } }];
+    return { name: `Linux ${series}`, seconds: fetched.seconds, report: { passed: 0, failed, skipped: [] } };
   }
   const folder = join(reports, `linux-${series}`);
   mkdirSync(folder, { recursive: true });
@@ -268,7 +267,7 @@ async function runInMachine(series) {
     console.log(`Linux ${series} did not boot, panicked, or stood still (exit code ${ended.code}): once more`);
     ({ ended, isLost } = await boot(series, file, suite));
   }
-  return [await failedOnceMore(series, folder, suite, judge(`Linux ${series}`, file, ended))];
+  return failedOnceMore(series, folder, suite, judge(`Linux ${series}`, file, ended));
 }
 
 /**
@@ -365,8 +364,8 @@ if (options.native) results.push(await runHere('native', NATIVE));
 if (options.host) results.push(await runHere('kernel', KERNEL));
 if (options.package) results.push(await runStep('package', [join(root, 'scripts/test-package.sh')]));
 
-/** @type {Map<string, Result[]>} */
-const machines = new Map(kernels.map((series) => [series, []]));
+/** @type {Map<string, Result>} */
+const machines = new Map();
 const waiting = [...kernels];
 await Promise.all(
   Array.from({ length: Math.min(jobs, kernels.length) }, async () => {
@@ -374,6 +373,9 @@ await Promise.all(
       machines.set(series, await runInMachine(series));
   }),
 );
-results.push(...[...machines.values()].flat());
+for (const series of kernels) {
+  const result = machines.get(series);
+  if (result) results.push(result);
+}
 
 process.exitCode = summarize(results) ? 0 : 1;

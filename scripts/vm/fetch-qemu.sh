@@ -17,37 +17,27 @@ if [ "$(printf '%s\n' 8.1 "$own" | sort -V | head -n 1)" = 8.1 ]; then
     exit 0
 fi
 
-print() {
-    printf '%s\n' "$out/usr/bin/qemu-system-x86_64" -L "$out/usr/share/qemu" -L /usr/share/seabios -L /usr/share/qemu
-}
-
 mkdir -p "$cache"
 exec 9>"$cache/.lock-qemu"
 flock 9
-if [ -x "$out/usr/bin/qemu-system-x86_64" ]; then
-    print
-    exit 0
-fi
 work=$(mktemp -d "$cache/.fetch-qemu-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 suites=$(. /etc/os-release && echo "$VERSION_CODENAME-backports")
-. "$here/private-apt.sh"
 
-fetch() {
-    echo "fetch-qemu: QEMU $own is older than 8.1: looking for a newer one in $suites" >&2
-    try update >&2 && try download qemu-system-x86 qemu-system-common qemu-system-data >&2
-}
-if ! fetch; then
-    echo "fetch-qemu: $suites gives none; QEMU $own it is, under which kernels may panic" >&2
+# In a shell of its own, because what is missing ends it. Tried once: the next machine asks again.
+fetch() (
+    echo "fetch-qemu: QEMU $own is older than 8.1: looking for a newer one in $suites"
+    . "$here/private-apt.sh"
+    update && download qemu-system-x86 qemu-system-common qemu-system-data || exit
+    for deb in "$work"/archives/*.deb; do dpkg-deb -x "$deb" "$work/unpacked" || exit; done
+    "$work/unpacked/usr/bin/qemu-system-x86_64" -L "$work/unpacked/usr/share/qemu" --version || exit
+    rm -rf "$out"
+    mv "$work/unpacked" "$out"
+)
+
+if [ ! -x "$out/usr/bin/qemu-system-x86_64" ] && ! fetch >&2; then
+    echo "fetch-qemu: $suites gives none that runs here; QEMU $own it is, under which kernels may panic" >&2
     echo qemu-system-x86_64
     exit 0
 fi
-for deb in "$work"/archives/*.deb; do dpkg-deb -x "$deb" "$work/unpacked"; done
-"$work/unpacked/usr/bin/qemu-system-x86_64" -L "$work/unpacked/usr/share/qemu" --version >&2 || {
-    echo "fetch-qemu: the QEMU of $suites does not run here; QEMU $own it is, under which kernels may panic" >&2
-    echo qemu-system-x86_64
-    exit 0
-}
-rm -rf "$out"
-mv "$work/unpacked" "$out"
-print
+printf '%s\n' "$out/usr/bin/qemu-system-x86_64" -L "$out/usr/share/qemu" -L /usr/share/seabios -L /usr/share/qemu

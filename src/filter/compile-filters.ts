@@ -5,7 +5,7 @@ import { generateFunction, type WriteProgram } from './generated-function.js';
 import { compileMeta } from './meta-expression.js';
 import type { FieldTypes } from './meta-field.js';
 import { compileExpression } from './pcap-expression.js';
-import { asksSocketsOnly, knownFromSocket } from './socket-headers.js';
+import { asksSocketsOnly, type HeadersOf, knownFromSocket } from './socket-headers.js';
 import { type LoadCheck, translateClassic } from './translate-classic.js';
 
 /** The filter expressions that were given; empty ones are wrong, not absent. */
@@ -26,15 +26,18 @@ export interface GeneratedFilter {
   tunnelWindow: number;
 }
 
-const EXPRESSION = 'filter expression';
-
 /** Which programs an expression becomes. */
 interface ProgramNumbers {
-  ethernet: number;
-  raw: number;
-  /** For segments whose headers are not written yet. */
-  socket?: { 4: number; 6: number };
+  ethernet?: number;
+  raw?: number;
+  /** For what a socket tells: of segments whose headers are not written yet, or of itself. */
+  socket?: HeadersOf;
 }
+
+const SOCKET_PROGRAMS = [
+  [4, FilterProgram.socketV4],
+  [6, FilterProgram.socketV6],
+] as const;
 
 /** A program of classic BPF, to be translated into the generated function. */
 export function packetProgram(program: readonly ClassicInstruction[], check?: LoadCheck): WriteProgram {
@@ -58,22 +61,6 @@ function compileMetaFor(expression: string, btf: FieldTypes | undefined): WriteP
   }
 }
 
-/** For modes that see sockets: what the expression says of their addresses and ports. */
-function compileForSockets(expression: string): GeneratedFilter {
-  const { raw, window } = compileExpression(expression, EXPRESSION);
-  if (!raw || !asksSocketsOnly(raw)) {
-    throw new UsageError(`${EXPRESSION}: '${expression}' asks for more than a socket has: addresses and ports`, {
-      advice: 'without --sock and --rtt packets are seen, with all their fields',
-    });
-  }
-  const programs = ([4, 6] as const).map((version): [number, WriteProgram] => [
-    version === 4 ? FilterProgram.socketV4 : FilterProgram.socketV6,
-    packetProgram(raw, knownFromSocket(version, raw, 'socket')),
-  ]);
-  const body = generateFunction(new Map(programs));
-  return { wanted: FilterWanted.expression, expressionWindow: window, tunnelWindow: 0, body };
-}
-
 /**
  * Compiles the expressions that were given; undefined where there is none. `seen`: what the mode sees. `btf`: where fields of
  * struct sk_buff are, of the running kernel if not given. Throws UsageError with the place of what is wrong, NettraceError where
@@ -84,26 +71,32 @@ export function compileFilters(
   btf?: FieldTypes,
   seen: 'packets' | 'sockets' = 'packets',
 ): GeneratedFilter | undefined {
-  if (seen === 'sockets') return expression === undefined ? undefined : compileForSockets(expression);
   const programs = new Map<number, WriteProgram>();
   const result = { wanted: 0, expressionWindow: 0, tunnelWindow: 0 };
   const addPacketFilter = (text: string | undefined, what: string, numbers: ProgramNumbers) => {
     if (text === undefined) return 0;
     const { ethernet, raw, window } = compileExpression(text, what);
-    if (ethernet) programs.set(numbers.ethernet, packetProgram(ethernet));
-    if (raw) programs.set(numbers.raw, packetProgram(raw));
-    for (const version of [4, 6] as const) {
-      const number = numbers.socket?.[version];
-      if (raw && number !== undefined) programs.set(number, packetProgram(raw, knownFromSocket(version, raw)));
+    const { socket } = numbers;
+    if (socket === 'socket' && !(raw && asksSocketsOnly(raw))) {
+      throw new UsageError(`${what}: '${text}' asks for more than a socket has: addresses and ports`, {
+        advice: 'without --sock and --rtt packets are seen, with all their fields',
+      });
     }
+    if (ethernet && numbers.ethernet !== undefined) programs.set(numbers.ethernet, packetProgram(ethernet));
+    if (raw && numbers.raw !== undefined) programs.set(numbers.raw, packetProgram(raw));
+    if (raw && socket)
+      for (const [version, number] of SOCKET_PROGRAMS)
+        programs.set(number, packetProgram(raw, knownFromSocket(version, raw, socket)));
     return window;
   };
   if (expression !== undefined) result.wanted |= FilterWanted.expression;
-  result.expressionWindow = addPacketFilter(expression, EXPRESSION, {
-    ethernet: FilterProgram.ethernet,
-    raw: FilterProgram.raw,
-    socket: { 4: FilterProgram.socketV4, 6: FilterProgram.socketV6 },
-  });
+  result.expressionWindow = addPacketFilter(
+    expression,
+    'filter expression',
+    seen === 'sockets'
+      ? { socket: 'socket' }
+      : { ethernet: FilterProgram.ethernet, raw: FilterProgram.raw, socket: 'segment' },
+  );
   if (filterTunnel !== undefined) result.wanted |= FilterWanted.tunnel;
   result.tunnelWindow = addPacketFilter(filterTunnel, 'tunnel filter', {
     ethernet: FilterProgram.innerEthernet,

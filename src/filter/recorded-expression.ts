@@ -73,8 +73,9 @@ export function recordedExpression(expression: string, programs: PcapPrograms): 
   const asksForTags = TAGS.test(expression);
   return ({ proto, tuple, event, isSocket, hasLaterBytes }) => {
     if (isSocket) {
-      const socket = tuple && programs.raw && rebuildPacket({ proto, tuple, event: {} }, 'raw');
-      return socket !== undefined && known(FILTER, false, () => runClassic(programs.raw ?? [], socket) > 0);
+      const { raw } = programs;
+      const socket = tuple && rebuildPacket({ proto, tuple, event: {} }, 'raw');
+      return raw !== undefined && socket !== undefined && known(FILTER, false, () => runClassic(raw, socket) > 0);
     }
     if (!event) return false;
     const { bytes } = event;

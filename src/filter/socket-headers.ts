@@ -1,5 +1,5 @@
 import type { ClassicInstruction } from '#bpf-loader';
-import { hasFreeX, type LoadCheck, packetLoad, successors } from './translate-classic.js';
+import { hasFreeX, type LoadCheck, packetLoad, reachable, successors } from './translate-classic.js';
 
 /** From the first byte to before the last. */
 type Range = readonly [start: number, end: number];
@@ -42,11 +42,7 @@ const is = (i: ClassicInstruction | undefined, code: number, k: number) => i?.co
  * Which loads of a program for packets without link-layer header give the right bytes before the headers are written:
  * write_socket_headers() in bpf/filter_program.bpf.h makes up those parts that the socket knows, and leaves the rest zero.
  */
-export function knownFromSocket(
-  version: 4 | 6,
-  program: readonly ClassicInstruction[],
-  of: HeadersOf = 'segment',
-): LoadCheck {
+export function knownFromSocket(version: 4 | 6, program: readonly ClassicInstruction[], of: HeadersOf): LoadCheck {
   const tcp = TCP[of];
   const behindIpv6 = tcp.map(([start, end]): Range => [IPV6_HEADER + start, IPV6_HEADER + end]);
   const fixed = version === 4 ? IP[4] : [...IP[6], ...behindIpv6];
@@ -64,16 +60,11 @@ export function knownFromSocket(
 
 /** The instructions that may be run on packets of that version of IP, whose test is the only one that is decided. */
 function reachedBy(version: 4 | 6, program: readonly ClassicInstruction[]): boolean[] {
-  const found = program.map((_, at) => at === 0);
-  for (const [at, instruction] of program.entries()) {
-    if (!found[at]) continue;
-    const isVersion =
-      instruction.code === JUMP_IF_EQUAL && is(program[at - 1], AND, 0xf0) && is(program[at - 2], LOAD_BYTE, 0);
-    const isIt = instruction.k === version << 4;
-    const next = isVersion ? [at + 1 + (isIt ? instruction.jt : instruction.jf)] : successors(instruction, at);
-    for (const one of next) found[one] = true;
-  }
-  return found;
+  const isVersion = (i: ClassicInstruction, at: number) =>
+    i.code === JUMP_IF_EQUAL && is(program[at - 1], AND, 0xf0) && is(program[at - 2], LOAD_BYTE, 0);
+  return reachable(program, (i, at) =>
+    isVersion(i, at) ? [at + 1 + (i.k === version << 4 ? i.jt : i.jf)] : successors(i, at),
+  );
 }
 
 /** Does the program ask for nothing else than what is known of a socket? */

@@ -41,11 +41,14 @@ export function successors(i: ClassicInstruction, at: number): number[] {
   return operationOf(i) === 0 ? [at + 1 + i.k] : [at + 1 + i.jt, at + 1 + i.jf];
 }
 
-/** Those that can be reached: the kernel takes no others. Jumps lead forward only, so one pass finds them. */
-function reachable(program: readonly ClassicInstruction[]): boolean[] {
+/**
+ * Those that can be reached, where `next` leads on: the kernel takes no others. Jumps lead forward only, so one pass finds
+ * them.
+ */
+export function reachable(program: readonly ClassicInstruction[], next = successors): boolean[] {
   const found = program.map((_, at) => at === 0);
   for (const [at, instruction] of program.entries())
-    if (found[at]) for (const next of successors(instruction, at)) found[next] = true;
+    if (found[at]) for (const one of next(instruction, at)) found[one] = true;
   return found;
 }
 

@@ -17,7 +17,7 @@ function matches(version: 4 | 6, expression: string): boolean {
   const { raw } = compileExpression(expression, 'filter');
   if (!raw) return false;
   const number = version === 4 ? FilterProgram.socketV4 : FilterProgram.socketV6;
-  const body = generateFunction(new Map([[number, packetProgram(raw, knownFromSocket(version, raw))]]));
+  const body = generateFunction(new Map([[number, packetProgram(raw, knownFromSocket(version, raw, 'segment'))]]));
   const scratch = new Uint8Array(FilterScratch.size);
   const bytes = Buffer.from(version === 4 ? V4 : V6, 'hex');
   scratch.set(bytes, FilterScratch.packet);
