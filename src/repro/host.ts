@@ -7,7 +7,7 @@ import { NettraceError, UsageError } from '../errors.js';
 import type { InetSocket } from '../types.js';
 import { counterByName } from './counter-names.js';
 import type { Link, LinkEnd } from './link.js';
-import { HOST_NAME } from './names.js';
+import { HOST_NAME, namespaceFile } from './names.js';
 import type { HostProcess, ProcessBook } from './processes.js';
 import type { Endpoint } from './socket-address.js';
 import type { SocketOptions } from './socket-options.js';
@@ -97,7 +97,7 @@ export class Host {
 
   /** The namespace's file. */
   get path(): string {
-    return `/run/netns/${this.namespace}`;
+    return namespaceFile(this.namespace);
   }
 
   /** Inode of the namespace. */

@@ -34,9 +34,10 @@ export class Network {
   #networks = 0;
   #standing: string[] = [];
   #processes: ProcessBook | undefined;
+  #registry: RegistryFile | undefined;
   readonly #onExit = () => {
     this.#processes?.killAll();
-    deleteNamespacesNow(this.#standing);
+    if (deleteNamespacesNow(this.#standing)) this.#registry?.remove();
   };
 
   /** A host with a kernel's own network stack. */
@@ -99,6 +100,7 @@ export class Network {
     const names = this.hosts.map(nameOf);
     registry.add(...names);
     this.#standing = names;
+    this.#registry = registry;
     process.on('exit', this.#onExit);
     await ipBatch([
       ...names.map((name) => `netns add ${name}`),

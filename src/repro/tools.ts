@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { NettraceError } from '../errors.js';
+import { namespaceFile } from './names.js';
 
 export interface ToolResult {
   status: number;
@@ -74,11 +76,14 @@ export async function ipBatch(lines: readonly string[], namespace?: string): Pro
   await mustRun(['ip', ...(namespace ? ['-n', namespace] : []), '-batch', '-'], `${lines.join('\n')}\n`);
 }
 
-/** Removes namespaces at once, as at the end of the process, where nothing can be waited for. Those that are gone are none. */
-export function deleteNamespacesNow(names: readonly string[]): void {
-  if (names.length === 0) return;
+/**
+ * Removes namespaces at once, as at the end of the process, where nothing can be waited for. Those that are gone are none.
+ * False where some are left.
+ */
+export function deleteNamespacesNow(names: readonly string[]): boolean {
   const input = names.map((name) => `netns delete ${name}\n`).join('');
   spawnSync('ip', ['-force', '-batch', '-'], { env: ENVIRONMENT, input, stdio: ['pipe', 'ignore', 'ignore'] });
+  return !names.some((name) => existsSync(namespaceFile(name)));
 }
 
 export async function deleteNamespaces(names: readonly string[]): Promise<void> {
