@@ -173,6 +173,12 @@ export class BpfObject {
   /** Kernel's ids of all programs of this object, clones included (for bpftool). */
   programIds(): number[];
   /**
+   * Runs that the kernel left out, of the same programs: one was running on that CPU already, as where an interrupt comes while
+   * one runs. What the kernel counts of it (bpf_prog_info.recursion_misses): fentry and fexit from 5.12 on, raw tracepoints
+   * from 6.1, kprobes from 6.7; else 0. Copies are counted while they are attached.
+   */
+  missedRuns(): number;
+  /**
    * A loaded program's descriptor, for the kernel's interfaces that take one (netlink's TCA_BPF_FD). It is this object's: not to be
    * closed elsewhere, and no longer valid after `close()`.
    */

@@ -129,6 +129,7 @@ export class Run implements TraceRun<OutputRecord> {
   #lost = 0;
   #delivered = 0;
   #queueFull = 0;
+  #missedRuns = 0;
   #counted = 0;
   #nextRefresh = 0;
   #sampleLevel: SampleLevel | undefined;
@@ -405,6 +406,7 @@ export class Run implements TraceRun<OutputRecord> {
       malformed: this.#decoder.malformed,
       orphans: this.#pipeline?.orphans ?? 0,
       queueFull: this.#queueFull,
+      missedRuns: this.#missedRuns,
     };
   }
 
@@ -459,6 +461,7 @@ export class Run implements TraceRun<OutputRecord> {
   async #shutDown(): Promise<void> {
     await this.ready;
     await this.#endReport?.readLast();
+    this.#missedRuns = this.#programs?.missedRuns() ?? 0;
     await this.#programs?.detach();
     await this.#reader?.stop();
     clearInterval(this.#timer);

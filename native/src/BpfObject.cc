@@ -51,6 +51,7 @@ Napi::Function BpfObject::Define(Napi::Env env) {
                           BindMethod<&BpfObject::Map>("map"),
                           BindMethod<&BpfObject::TestRun>("testRun"),
                           BindMethod<&BpfObject::ProgramIds>("programIds"),
+                          BindMethod<&BpfObject::MissedRuns>("missedRuns"),
                           BindMethod<&BpfObject::ProgramFd>("programFd"),
                           BindMethod<&BpfObject::Close>("close")},
                          {StaticMethod<&BpfObject::Open>("open", napi_default_method)});
@@ -235,10 +236,17 @@ Napi::Value BpfObject::TestRun(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value BpfObject::ProgramIds(const Napi::CallbackInfo& info) {
-    std::vector<uint32_t> ids = Guarded(info.Env(), [&] { return state_->ProgramIds(); });
-    Napi::Array list = Napi::Array::New(info.Env(), ids.size());
-    for (uint32_t i = 0; i < ids.size(); i++) list[i] = ids[i];
+    auto programs = Guarded(info.Env(), [&] { return state_->ProgramInfos(); });
+    Napi::Array list = Napi::Array::New(info.Env(), programs.size());
+    for (uint32_t i = 0; i < programs.size(); i++) list[i] = programs[i].id;
     return list;
+}
+
+Napi::Value BpfObject::MissedRuns(const Napi::CallbackInfo& info) {
+    auto programs = Guarded(info.Env(), [&] { return state_->ProgramInfos(); });
+    uint64_t missed = 0;
+    for (const auto& program : programs) missed += program.recursion_misses;
+    return Napi::Number::New(info.Env(), static_cast<double>(missed));
 }
 
 Napi::Value BpfObject::ProgramFd(const Napi::CallbackInfo& info) {

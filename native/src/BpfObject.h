@@ -41,6 +41,7 @@ class BpfObject : public Wrapped<BpfObject> {
     Napi::Value Map(const Napi::CallbackInfo& info);
     Napi::Value TestRun(const Napi::CallbackInfo& info);
     Napi::Value ProgramIds(const Napi::CallbackInfo& info);
+    Napi::Value MissedRuns(const Napi::CallbackInfo& info);
     Napi::Value ProgramFd(const Napi::CallbackInfo& info);
     Napi::Value Close(const Napi::CallbackInfo& info);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "Failure.h"
 #include "LibbpfLog.h"
@@ -24,11 +25,12 @@ void Remember(std::vector<std::weak_ptr<T>>& list, const std::shared_ptr<T>& ite
     list.push_back(item);
 }
 
-void AddProgramId(std::vector<uint32_t>& ids, int fd) {
-    if (fd < 0) return;
+/** Nothing where there is no program. */
+std::optional<bpf_prog_info> ProgramInfo(int fd) {
     bpf_prog_info info = {};
     uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(fd, &info, &length) == 0) ids.push_back(info.id);
+    if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length) != 0) return std::nullopt;
+    return info;
 }
 
 std::string BaseName(const std::string& path) {
@@ -155,13 +157,16 @@ void ObjectState::Track(const std::shared_ptr<Attachment>& attachment) {
 
 void ObjectState::Track(const std::shared_ptr<RingReader>& reader) { Remember(readers_, reader); }
 
-std::vector<uint32_t> ObjectState::ProgramIds() const {
-    std::vector<uint32_t> ids;
+std::vector<bpf_prog_info> ObjectState::ProgramInfos() const {
+    std::vector<bpf_prog_info> infos;
+    auto add = [&](int fd) {
+        if (auto info = ProgramInfo(fd)) infos.push_back(*info);
+    };
     bpf_program* program;
     bpf_object* object = Open("list programs");
-    bpf_object__for_each_program(program, object) AddProgramId(ids, bpf_program__fd(program));
-    for (const auto& attachment : attachments_) AddProgramId(ids, attachment->CloneFd());
-    return ids;
+    bpf_object__for_each_program(program, object) add(bpf_program__fd(program));
+    for (const auto& attachment : attachments_) add(attachment->CloneFd());
+    return infos;
 }
 
 void ObjectState::Close() {

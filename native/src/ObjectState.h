@@ -4,6 +4,7 @@
 #pragma once
 
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 
 #include <memory>
 #include <string>
@@ -44,7 +45,7 @@ class ObjectState {
     void Load();
     void Track(const std::shared_ptr<Attachment>& attachment);
     void Track(const std::shared_ptr<RingReader>& reader);
-    std::vector<uint32_t> ProgramIds() const;
+    std::vector<bpf_prog_info> ProgramInfos() const;
     void Close();
 
   private:

@@ -86,6 +86,20 @@ describe.skipIf(missing.bpf)('a raw tracepoint', () => {
     object.close();
   });
 
+  it('is left out where the program runs already, and that is counted', (context) => {
+    // the function that counts it is as old as the check of raw tracepoints
+    if (!KernelBtf.load().functions({ pattern: 'bpf_prog_inc_misses_counter' }).length)
+      context.skip('raw tracepoints run programs on top of themselves before 6.1');
+    const object = loadProbes('recursion');
+    linkOf(object.attachRawTracepoint('prints', 'bpf_trace_printk'));
+    expect(object.missedRuns()).toBe(0);
+    linkOf(object.attachRawTracepoint('prints', 'sys_enter'));
+    openSomething();
+    expect(object.missedRuns()).toBeGreaterThan(0);
+    object.close();
+    expect(() => object.missedRuns()).toThrow(/closed/);
+  });
+
   it('gets a copy of the program for each value of the immediate', () => {
     const object = loadProbes();
     for (const value of [1n, 2n ** 64n - 1n])

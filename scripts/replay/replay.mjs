@@ -81,6 +81,7 @@ AttachedPrograms.open = async () => ({
   forget() {},
   sweep() {},
   async detach() {},
+  missedRuns: () => 0,
   close() {},
 });
 await withOptions(values.dist, words, traceCommand);

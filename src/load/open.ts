@@ -284,6 +284,11 @@ export class AttachedPrograms {
     return KERNEL_HZ.reduce((best, hz) => (distance(hz) < distance(best) ? hz : best));
   }
 
+  /** Runs that the kernel left out because one was running on that CPU, of whichever packets; 0 where it does not count them. */
+  missedRuns(): number {
+    return this.#objects.reduce((sum, object) => sum + object.missedRuns(), 0);
+  }
+
   /** Microseconds that were counted, by their bit length: bucket n has from 2^(n-1) up to 2^n - 1. */
   times(): number[] {
     return perCpuSums(this.#object.map('times'));

@@ -70,6 +70,7 @@ export class Summary {
       [statistics.ringFull, 'events lost: the ring buffer was full (a larger one: --buffer)'],
       [statistics.trackFull, 'packets not traced: the table of tracked packets was full'],
       [statistics.framesFull, 'return values not attributed to their call'],
+      [statistics.missedRuns, 'hits not looked at, of any packet: an interrupt came while a program ran on its CPU'],
       [statistics.malformed, 'records malformed'],
       [statistics.orphans, 'events without a trace'],
       [statistics.queueFull, 'traces not delivered: the reader was too slow'],

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Cli } from '../support/kernel-cli.js';
@@ -16,12 +16,18 @@ function heldIds(pid: number, what: string): number[] {
   );
 }
 
+const LOOKS = 5;
+
+/** bpftool fails where one that it comes to has just gone, whosever that was. */
 function existingIds(kind: 'prog' | 'link'): Map<number, string> {
-  const list = JSON.parse(execFileSync('bpftool', ['-j', kind, 'list'], { encoding: 'utf8' })) as {
-    id: number;
-    name?: string;
-  }[];
-  return new Map(list.map(({ id, name }) => [id, name ?? '']));
+  for (let looks = 1; ; looks++) {
+    const { status, stdout, stderr } = spawnSync('bpftool', ['-j', kind, 'list'], { encoding: 'utf8' });
+    if (status === 0) {
+      const list = JSON.parse(stdout) as { id: number; name?: string }[];
+      return new Map(list.map(({ id, name }) => [id, name ?? '']));
+    }
+    if (looks === LOOKS) throw new Error(`bpftool ${kind} list: ${stderr || stdout}`);
+  }
 }
 
 it.each(['SIGKILL', 'SIGINT'] as const)('%s leaves no program and no link behind', async (signal) => {
