@@ -361,7 +361,7 @@ export class Run implements TraceRun<OutputRecord> {
 
   get #sawAll(): boolean {
     const { rateLimited, sampled, sampledOf } = this.#lastCounts;
-    return this.#lost + this.#queueFull + rateLimited === 0 && sampled === sampledOf;
+    return this.#lost + this.#missedRuns + this.#queueFull + rateLimited === 0 && sampled === sampledOf;
   }
 
   /** False where the consumer is too far behind; that is counted. */
@@ -406,8 +406,14 @@ export class Run implements TraceRun<OutputRecord> {
       malformed: this.#decoder.malformed,
       orphans: this.#pipeline?.orphans ?? 0,
       queueFull: this.#queueFull,
-      missedRuns: this.#missedRuns,
+      missedRuns: this.#readMissedRuns(),
     };
+  }
+
+  /** Those of copies are gone when they are detached. */
+  #readMissedRuns(): number {
+    this.#missedRuns = Math.max(this.#missedRuns, this.#programs?.missedRuns() ?? 0);
+    return this.#missedRuns;
   }
 
   addNamespace(netns: string | number): void {
@@ -461,14 +467,14 @@ export class Run implements TraceRun<OutputRecord> {
   async #shutDown(): Promise<void> {
     await this.ready;
     await this.#endReport?.readLast();
-    this.#missedRuns = this.#programs?.missedRuns() ?? 0;
+    this.#readMissedRuns();
     await this.#programs?.detach();
     await this.#reader?.stop();
     clearInterval(this.#timer);
     this.#noticeLosses();
     this.#pipeline?.end();
     this.#reportLeftOut();
-    for (const record of (await this.#endReport?.records(this.#lost === 0)) ?? []) this.#push(record);
+    for (const record of (await this.#endReport?.records(this.#lost + this.#missedRuns === 0)) ?? []) this.#push(record);
   }
 
   #finish(): void {

@@ -16,8 +16,7 @@ export interface TraceStatistics {
   framesFull: number;
   /**
    * Runs of programs that the kernel left out because an interrupt came while one ran on that CPU: hits of any packets, of
-   * those that match or of others. Known at the end; 0 on kernels that do not count them (raw tracepoints before 6.1,
-   * kprobes before 6.7).
+   * those that match or of others. 0 on kernels that do not count them (raw tracepoints before 6.1, kprobes before 6.7).
    */
   missedRuns: number;
   malformed: number;

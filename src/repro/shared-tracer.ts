@@ -88,10 +88,13 @@ export class SharedTracer {
     return this.#known.has(name) || this.report.unavailable.some(({ definition }) => definition.name === name);
   }
 
-  /** Events, and whole traces, that were lost so far: of an event a trace that was open then says so. */
+  /**
+   * Events, whole traces, and hits of whichever packets, that were lost so far: of an event a trace that was open then
+   * says so.
+   */
   get lost(): number {
-    const { ringFull, trackFull, malformed, queueFull } = this.#run.statistics();
-    return ringFull + trackFull + malformed + queueFull;
+    const { ringFull, trackFull, malformed, queueFull, missedRuns } = this.#run.statistics();
+    return ringFull + trackFull + malformed + queueFull + missedRuns;
   }
 
   /** From now on packets that are first seen in these namespaces (inodes) come to this watch. */
