@@ -474,7 +474,8 @@ export class Run implements TraceRun<OutputRecord> {
     this.#noticeLosses();
     this.#pipeline?.end();
     this.#reportLeftOut();
-    for (const record of (await this.#endReport?.records(this.#lost + this.#missedRuns === 0)) ?? []) this.#push(record);
+    for (const record of (await this.#endReport?.records(this.#lost + this.#missedRuns === 0)) ?? [])
+      this.#push(record);
   }
 
   #finish(): void {

@@ -16,7 +16,12 @@ const { values, positionals } = parseArgs({
 });
 const [recording, ...words] = positionals;
 const { AttachedPrograms } = await load(values.dist, 'load/open.js');
-const { traceCommand } = await load(values.dist, 'commands/trace.js');
+// not the command itself, which has all of this inside of its own file
+const { Run } = await load(values.dist, 'run.js');
+const { toTraceOptions } = await load(values.dist, 'commands/trace.js');
+const { RecordPrinter } = await load(values.dist, 'commands/record-printer.js');
+const { BlockWriter } = await load(values.dist, 'sinks/block-writer.js');
+const { openWriter } = await load(values.dist, 'sinks/open-writer.js');
 const { NetnsFiles } = await load(values.dist, 'explain/netns-files.js');
 // the namespaces are gone, and their numbers may be others' now
 NetnsFiles.prototype.read = () => undefined;
@@ -29,6 +34,7 @@ process.hrtime.bigint = () => time;
 Date.now = () => 1.7e12;
 
 let [begun, ended, stall] = [0, 0, 0];
+let stop = () => {};
 const idle = process.cpuUsage();
 
 /** Reads a batch for each turn of the event loop, as the addon hands them over. @param {(batch: ArrayBuffer) => void} onBatch */
@@ -46,7 +52,7 @@ function play(onBatch) {
     if (next === loops) {
       closeSync(file);
       ended = at;
-      process.emit('SIGINT');
+      stop();
       return;
     }
     const { now: then, bytes } = batches[next % batches.length];
@@ -63,6 +69,7 @@ function play(onBatch) {
 
 AttachedPrograms.open = async () => ({
   outcomes,
+  plan: { probes: outcomes.map((/** @type {{ probe: object }} */ { probe }) => probe), unavailable: [] },
   tracepointsOnly: true,
   hz: 250,
   counts: () => ({
@@ -84,7 +91,17 @@ AttachedPrograms.open = async () => ({
   missedRuns: () => 0,
   close() {},
 });
-await withOptions(values.dist, words, traceCommand);
+await withOptions(values.dist, words, async (options) => {
+  const run = new Run(toTraceOptions(options));
+  stop = () => run.stop();
+  const printer = new RecordPrinter(options);
+  const writer = new BlockWriter(openWriter(options));
+  for await (const record of run) {
+    const text = printer.text(record);
+    if (text !== undefined) await writer.write(text);
+  }
+  await writer.close();
+});
 const peak = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
 const all = realNow() - begun;
 const { user, system } = process.cpuUsage(idle);

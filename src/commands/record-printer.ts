@@ -4,6 +4,7 @@ import { diagText } from '../sinks/diag.js';
 import { jsonLine } from '../sinks/json.js';
 import { printableNames } from '../sinks/printable.js';
 import { TextFormatter } from '../sinks/text.js';
+import { traceLine } from '../sinks/trace-json.js';
 import type { OutputRecord, SkbTrace } from '../types.js';
 import { type OutputOptions, textOptions } from './common-options.js';
 
@@ -47,7 +48,7 @@ export class RecordPrinter {
       if (diagQuiet && !record.events.some(isAbnormal)) return undefined;
       if (hasError(record) && !diagKeep) this.finished = true;
     }
-    if (json) return jsonLine(diag && record.type === 'trace' ? { ...record, findings: findings(record) } : record);
+    if (json) return this.#json(diag && record.type === 'trace' ? { ...record, findings: findings(record) } : record);
     if (this.#foreign) printableNames(record);
     let text = this.#formatter.record(record);
     if (diag && record.type === 'trace') text = text.replace(/\n$/, '') + diagText(findings(record), this.finished);
@@ -55,5 +56,10 @@ export class RecordPrinter {
     const before = this.#picture > 0 ? redraw(this.#picture) : '';
     this.#picture = rowsOf(text, this.#columns);
     return before + text;
+  }
+
+  /** A record of a file may hold what this version does not know. */
+  #json(record: OutputRecord): string {
+    return record.type === 'trace' && !this.#foreign ? traceLine(record) : jsonLine(record);
   }
 }

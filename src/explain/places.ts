@@ -21,8 +21,11 @@ const LOCAL = new Set(['arp', 'tcp-in', 'udp', 'icmp', 'icmpv6', 'socket']);
 const DRIVER_BEGINS = new Set(['net_dev_start_xmit', 'dev_hard_start_xmit']);
 const DRIVER_ENDS = 'net_dev_xmit';
 
-function placeOf({ ifname, ifindex, netns }: TraceEvent): Place {
-  return { ...(ifname && { ifname }), ...(ifindex && { ifindex }), ...(netns && { netns }) };
+/** An event has no field of these that says nothing. */
+function fill(event: TraceEvent, { ifname, ifindex, netns }: Place): void {
+  if (ifname !== undefined) event.ifname = ifname;
+  if (ifindex !== undefined) event.ifindex = ifindex;
+  if (netns !== undefined) event.netns = netns;
 }
 
 /**
@@ -37,21 +40,21 @@ export function fillPlaces(events: readonly TraceEvent[]): void {
     const { skb, func, stage } = event;
     if (DRIVER_BEGINS.has(func)) {
       inDriver[skb] ??= [];
-      inDriver[skb].push(placeOf(event));
+      inDriver[skb].push(event);
     } else if (func === DRIVER_ENDS) {
       const place = inDriver[skb]?.pop();
-      if (place && event.netns === undefined) Object.assign(event, place);
+      if (place && event.netns === undefined) fill(event, place);
       continue;
     }
     const isIncoming = INCOMING.has(stage);
     const place = cameBy[skb];
     const fits = event.netns === undefined || event.netns === place?.netns;
     if (place && event.ifname === undefined && fits && (isIncoming || (stage === 'life' && isLocal[skb])))
-      Object.assign(event, place);
+      fill(event, place);
     if (stage === 'life') continue;
     isLocal[skb] = LOCAL.has(stage);
     if (!isIncoming) cameBy[skb] = undefined;
-    else if (event.ifname !== undefined) cameBy[skb] = placeOf(event);
+    else if (event.ifname !== undefined) cameBy[skb] = event;
     else if (!fits) cameBy[skb] = undefined;
   }
 }

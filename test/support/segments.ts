@@ -17,6 +17,7 @@ export function segment(flags: string, from: string, more: Partial<SegmentFact> 
     outcome: 'delivered',
     cause: 'taken-by-socket',
     establishes: false,
+    meetsEstablished: false,
     retransmissions: 0,
     isNotice: false,
     complete: true,

@@ -35,11 +35,11 @@ function byReset(reading: Reading): Judgement | undefined {
   if (worked < 0 || serverStands > worked) return undefined;
   const segment = reading.segments[worked];
   const isFromServer = segment !== undefined && reading.sideOf(segment) === 'server';
-  const hasStood = serverStands >= 0 && serverStands < worked;
+  // what made it stand is known by what a function returned, which may be missing; the RST tells it too
+  const hasStood = (serverStands >= 0 && serverStands < worked) || reading.clientStands || segment?.meetsEstablished;
   // the answer to a SYN
-  if (isFromServer && !hasStood && !reading.clientStands && reading.find(isSynAck) < 0)
-    return { cause: 'connection-refused', at: worked };
-  const wasHandshake = reading.find(isSyn) >= 0 && !hasStood && !reading.clientStands;
+  if (isFromServer && !hasStood && reading.find(isSynAck) < 0) return { cause: 'connection-refused', at: worked };
+  const wasHandshake = reading.find(isSyn) >= 0 && !hasStood;
   return { cause: wasHandshake ? 'connection-reset-in-handshake' : 'connection-reset', at: worked };
 }
 

@@ -20,6 +20,8 @@ export interface SegmentFact {
   cause: string;
   /** The segment made the receiver's socket ESTABLISHED. */
   establishes: boolean;
+  /** It came to a socket that was ESTABLISHED. */
+  meetsEstablished: boolean;
   /** How often it was sent again. */
   retransmissions: number;
   /** It only says that the segment was sent again: the tracepoint has the skb that waits for its ACK, what is sent is a clone. */
@@ -69,6 +71,7 @@ export function factOf(trace: SkbTrace): SegmentFact | undefined {
     establishes: trace.events.some(
       ({ socket }) => socket?.newState === 'ESTABLISHED' && socket.state !== 'ESTABLISHED',
     ),
+    meetsEstablished: trace.events.some(({ stage, socket }) => stage === 'tcp-in' && socket?.state === 'ESTABLISHED'),
     retransmissions: isNotice ? trace.events.length : retransmissionsOf(trace),
     isNotice,
     complete: trace.complete,

@@ -24,6 +24,9 @@ describe('an RST of a connection', () => {
 
   it('without a handshake afterwards has ended the attempt', () => {
     expect(causeOf(segment('S', CLIENT), segment('SA', SERVER), reset)).toBe('connection-reset-in-handshake');
+    // what the functions returned that made it stand was not seen
+    const late = { ...reset, meetsEstablished: true };
+    expect(causeOf(segment('S', CLIENT), segment('SA', SERVER), late)).toBe('connection-reset');
   });
 });
 

@@ -18,6 +18,19 @@ describe('a trace of nothing but the tracepoint of retransmissions', () => {
   });
 });
 
+describe('the socket that a segment comes to', () => {
+  const meetsEstablished = (stage: string, state: string) =>
+    factOf(skbTrace({ proto: 'tcp', tuple, events: [traceEvent({ stage, tcp, socket: { state } })] }))
+      ?.meetsEstablished;
+
+  it('is established already, or not', () => {
+    expect(meetsEstablished('tcp-in', 'ESTABLISHED')).toBe(true);
+    expect(meetsEstablished('tcp-in', 'SYN_SENT')).toBe(false);
+  });
+
+  it('is not that of its sender', () => expect(meetsEstablished('tcp-out', 'ESTABLISHED')).toBe(false));
+});
+
 describe('how often a segment was sent again', () => {
   it('is told by the function that does so, and by the tracepoint in its place', () => {
     expect(retransmissions('__tcp_transmit_skb', '__tcp_retransmit_skb', '__tcp_transmit_skb')).toBe(1);
