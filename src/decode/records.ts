@@ -451,7 +451,8 @@ export class KernelRecord implements RawEvent {
     const number = (offset: number) => this.view.getUint32(at + offset, LITTLE);
     const from = this.view.byteOffset + at + EventBytes.bytes;
     return {
-      bytes: new Uint8Array(this.view.buffer.slice(from, from + number(EventBytes.captured))),
+      // a copy in memory that buffers share: one of its own costs much more
+      bytes: Buffer.from(new Uint8Array(this.view.buffer, from, number(EventBytes.captured))),
       length: number(EventBytes.length),
       isEthernet: number(EventBytes.isEthernet) !== 0,
       isCut: number(EventBytes.isCut) !== 0,

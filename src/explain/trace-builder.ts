@@ -440,7 +440,13 @@ export function stackFrames(addresses: readonly bigint[], kernel: Kernel): Stack
 
 function packetBytes({ bytes, length, isEthernet, isCut }: RawBytes): PacketBytes {
   const link = isEthernet ? 'ethernet' : 'raw';
-  return { link, hex: Buffer.from(bytes.buffer).toString('hex'), length, ...(isCut ? { cut: true } : {}) };
+  const { buffer, byteOffset, byteLength } = bytes;
+  return {
+    link,
+    hex: Buffer.from(buffer, byteOffset, byteLength).toString('hex'),
+    length,
+    ...(isCut ? { cut: true } : {}),
+  };
 }
 
 /** The kernel asks for a reset, and sends none: what came is one itself (tcp_v4_send_reset, all versions). */
