@@ -247,7 +247,7 @@ static __always_inline void set_current(u64 trace_id, u64 skb, const struct even
  * task that it interrupts, and returns first. So each task has a stack; the idle tasks, which share the thread
  * id 0, have one per CPU.
  */
-#define MAX_FRAMES 8
+#define MAX_FRAMES 16
 
 struct frame {
 	u64 trace_id;

@@ -33,7 +33,7 @@ describe('details', () => {
       expect(join(stash, event())).toMatchObject({
         stack: [1n],
         hooks: [7n, 8n],
-        bytes: Uint8Array.of(1, 2),
+        bytes: Buffer.of(1, 2),
       });
     }
   });

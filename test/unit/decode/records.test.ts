@@ -260,9 +260,9 @@ describe('a record', () => {
   });
 
   it('keeps bytes of the packet, as many as were captured', () => {
-    const bytes = { bytes: Uint8Array.of(0x45, 0, 0xff), length: 1500, isEthernet: true, isCut: true };
+    const bytes = { bytes: Buffer.of(0x45, 0, 0xff), length: 1500, isEthernet: true, isCut: true };
     expect(eventOf({ kind: EventKind.detail, bytes }).bytes).toEqual(bytes);
-    const whole = new Uint8Array(BYTES_ROOM).fill(7);
+    const whole = Buffer.alloc(BYTES_ROOM, 7);
     expect(eventOf({ kind: EventKind.detail, bytes: { bytes: whole } }).bytes?.bytes).toEqual(whole);
   });
 
