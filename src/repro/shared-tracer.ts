@@ -89,12 +89,12 @@ export class SharedTracer {
   }
 
   /**
-   * Events, whole traces, and hits of whichever packets, that were lost so far: of an event a trace that was open then
-   * says so.
+   * Events, whole traces, what functions returned, and hits of whichever packets, that were lost so far: of an event a trace
+   * that was open then says so.
    */
   get lost(): number {
-    const { ringFull, trackFull, malformed, queueFull, missedRuns } = this.#run.statistics();
-    return ringFull + trackFull + malformed + queueFull + missedRuns;
+    const { ringFull, trackFull, framesFull, malformed, queueFull, missedRuns } = this.#run.statistics();
+    return ringFull + trackFull + framesFull + malformed + queueFull + missedRuns;
   }
 
   /** From now on packets that are first seen in these namespaces (inodes) come to this watch. */
