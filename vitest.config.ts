@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const server = { deps: { external: [/\/dist\//, /\/native\//] } };
 
 /** Files that take longest in a virtual machine, where two run at a time: begun last, one would run alone in the end. */
-const LONGEST = ['repro.test.ts', 'modes.test.ts', 'recorded-filters.test.ts', 'packet-filters.test.ts'];
+const LONGEST = ['repro.test.ts', 'modes.test.ts', 'packet-filters.test.ts'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
