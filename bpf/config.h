@@ -134,6 +134,7 @@ enum spec_flag {
 	SPEC_RECEIVING = 16, /* from here on this CPU handles the packet: see READ_STATE */
 	SPEC_STACK = 32, /* report the call stack too */
 	SPEC_END = 64, /* the packet's trace, or the time that is taken, ends here */
+	SPEC_COMES_IN = 128, /* a device may just have brought the packet: the skb does not tell yet that it came in */
 };
 
 /* What is read at a probe beyond the skb. The names are those that probes.yaml uses, in lower case. */

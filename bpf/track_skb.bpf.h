@@ -153,12 +153,15 @@ static __always_inline u64 other_numbers(const struct event_packet *pkt)
 	       pkt->tcp_flags;
 }
 
+/* With the probe's id: a packet that comes in is seen there. */
+#define COMES_IN (1ULL << 32)
+
 /*
  * Are these the contents of another packet than the one that was tracked at this address? Asked only where not
  * all frees are probed. NAT keeps the TCP numbers and the IP id; a tunnel changes the protocol. Global, and with numbers
  * only as arguments, as filter_programs_match() is: inlined, its ways were too many for the verifiers of 5.10 and 6.1.
  */
-__attribute__((noinline)) u64 is_other_packet(u64 skb_address, u64 probe, u64 tcp, u64 other, u64 l3_proto)
+__attribute__((noinline)) u64 is_other_packet(u64 skb_address, u64 place, u64 tcp, u64 other, u64 l3_proto)
 {
 	const struct sk_buff *skb = (const void *)skb_address;
 	const struct tracked_skb *t = find_tracked(skb_address);
@@ -169,12 +172,17 @@ __attribute__((noinline)) u64 is_other_packet(u64 skb_address, u64 probe, u64 tc
 	if (!t || !t->l4_proto)
 		return 0;
 	/* where it has begun: for datagrams of one flow, which may be alike in all that is compared here */
-	if (l4_proto != IPPROTO_TCP && probe == t->first_probe && t->ack && t->ack == (u32)(u64)BPF_CORE_READ(skb, dev))
+	if (l4_proto != IPPROTO_TCP && (u32)place == t->first_probe && t->ack && t->ack == (u32)(u64)BPF_CORE_READ(skb, dev))
 		return 1;
 	if (!l3_proto)
 		return 1; /* no packet of IP or ARP at all: of a local socket, for example */
-	if (t->l4_proto != l4_proto) /* a tunnel marks the header that it wraps; only TCP's frees go unseen */
-		return t->l4_proto == IPPROTO_TCP && !BPF_CORE_READ(skb, inner_network_header);
+	/*
+	 * A tunnel marks the header that it wraps. What it unwraps is TCP in UDP at most, and comes in by a device: a packet
+	 * of another protocol that goes out and never came in is another one.
+	 */
+	if (t->l4_proto != l4_proto)
+		return !BPF_CORE_READ(skb, inner_network_header) &&
+		       (t->l4_proto == IPPROTO_TCP || (!(place & COMES_IN) && !BPF_CORE_READ(skb, skb_iif)));
 	if (l4_proto == IPPROTO_TCP)
 		return t->seq != seq || (!(t->seq | t->ip_id) && t->ack != ack) ||
 		       t->tcp_flags != (other & SYN_AND_RST) || (t->ports != ports && t->ip_id != ip_id);

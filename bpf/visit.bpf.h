@@ -267,8 +267,8 @@ static __always_inline void handle_visit(struct call *call)
 	hit.place = &sight.place;
 	hit.now = bpf_ktime_get_ns();
 	if (tracked_skb && *(volatile u32 *)&late_options.check_reuse && read != READ_SOCKET_TRANSMIT && !no_parse &&
-	    is_other_packet(call->skb, hit.probe, tcp_numbers(&sight.pkt), other_numbers(&sight.pkt),
-			    sight.pkt.l3_proto)) {
+	    is_other_packet(call->skb, hit.probe | (flags & SPEC_COMES_IN ? COMES_IN : 0), tcp_numbers(&sight.pkt),
+			    other_numbers(&sight.pkt), sight.pkt.l3_proto)) {
 		untrack(call->skb);
 		tracked_skb = NULL;
 		hit.flags |= EVENT_REUSED;

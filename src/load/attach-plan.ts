@@ -250,6 +250,9 @@ export function specTable(specs: ReadonlyMap<bigint, bigint>): Buffer | undefine
   return undefined;
 }
 
+/** Where a packet may be before the kernel writes down by which device it came. */
+const COMES_IN = new Set(['device-in', 'life']);
+
 /** The 64-bit spec that the attachment carries; its fields are enum spec_field in bpf/config.h. */
 export function probeSpec(probe: PlannedProbe, withReturn: boolean): bigint {
   const { definition } = probe;
@@ -260,6 +263,7 @@ export function probeSpec(probe: PlannedProbe, withReturn: boolean): bigint {
   if (definition.receiving) flags |= SpecFlag.receiving;
   if (definition.stack) flags |= SpecFlag.stack;
   if (definition.end) flags |= SpecFlag.end;
+  if (COMES_IN.has(definition.stage)) flags |= SpecFlag.comesIn;
   if (withReturn) flags |= SpecFlag.wantReturn;
   const field = (value: number, shift: number) => BigInt(value) << BigInt(shift);
   return (

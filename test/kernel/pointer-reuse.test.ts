@@ -80,6 +80,22 @@ it('datagrams of one flow, each received before the next: each has a trace of it
   if (statistics.ringFull + statistics.queueFull + statistics.trackFull === 0) expect(traces.length).toBe(count);
 });
 
+it('datagrams, then connections, whose skbs lie where the datagrams lay: no trace mixes two packets', async () => {
+  const agent = await net.agent('solo');
+  const address = `${net.v4}.9.1`;
+  const count = EMULATED ? 200 : 2_000;
+  const options = { ...PROBES, addr: net.nets, detail: false, sample: 'off' as const };
+  const { traces } = await record(options, async () => {
+    for (let round = 0; round < 3; round++) {
+      await agent.ask('datagrams', { address, port: PORT, count });
+      await agent.ask('churn', { address, port: PORT, sources: [address], count });
+    }
+  });
+  expect(traces.length).toBeGreaterThan(3 * 2 * count);
+  const mixed = traces.filter(({ events }) => events.some(({ tuple, proto }) => tuple || proto));
+  expect(mixed.slice(0, 5).map(showTrace), `${mixed.length} of ${traces.length} traces`).toEqual([]);
+});
+
 /** Another packet's tuple, or the place again where the first one began. */
 function isMixed({ events }: SkbTrace): boolean {
   const [first] = events;
