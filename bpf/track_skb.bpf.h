@@ -172,7 +172,8 @@ __attribute__((noinline)) u64 is_other_packet(u64 skb_address, u64 place, u64 tc
 	if (!t || !t->l4_proto)
 		return 0;
 	/* where it has begun: for datagrams of one flow, which may be alike in all that is compared here */
-	if (l4_proto != IPPROTO_TCP && (u32)place == t->first_probe && t->ack && t->ack == (u32)(u64)BPF_CORE_READ(skb, dev))
+	if (l4_proto != IPPROTO_TCP && (u32)place == t->first_probe && t->ack &&
+	    t->ack == (u32)(u64)BPF_CORE_READ(skb, dev))
 		return 1;
 	if (!l3_proto)
 		return 1; /* no packet of IP or ARP at all: of a local socket, for example */

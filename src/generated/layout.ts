@@ -374,6 +374,7 @@ export const SpecFlag = {
   receiving: 16,
   stack: 32,
   end: 64,
+  comesIn: 128,
 } as const;
 
 /** enum probe_read */
