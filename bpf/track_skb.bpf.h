@@ -21,7 +21,7 @@ struct tracked_skb {
 	u16 ip_id;
 	u8 l4_proto;
 	u8 tcp_flags; /* SYN and RST alone: segmentation changes others */
-	u32 ack; /* where seq and IP id are 0 all that tells refusals from each other; not TCP: the device, its address's low half */
+	u32 ack; /* not TCP: the device, its address's low half */
 	/* where and when the packet was seen first and, with MODE_LATENCY, last */
 	u64 first_ns;
 	u64 last_ns;
@@ -184,9 +184,9 @@ __attribute__((noinline)) u64 is_other_packet(u64 skb_address, u64 place, u64 tc
 	if (t->l4_proto != l4_proto)
 		return !BPF_CORE_READ(skb, inner_network_header) &&
 		       (t->l4_proto == IPPROTO_TCP || (!(place & COMES_IN) && !BPF_CORE_READ(skb, skb_iif)));
-	if (l4_proto == IPPROTO_TCP)
-		return t->seq != seq || (!(t->seq | t->ip_id) && t->ack != ack) ||
-		       t->tcp_flags != (other & SYN_AND_RST) || (t->ports != ports && t->ip_id != ip_id);
+	if (l4_proto == IPPROTO_TCP) /* of who only receives all have one seq */
+		return t->seq != seq || t->ack != ack || t->tcp_flags != (other & SYN_AND_RST) ||
+		       (t->ip_id != ip_id && ((t->ip_id && ip_id) || t->ports != ports));
 	return t->ports != ports && (t->ip_id != ip_id || !ip_id);
 }
 

@@ -102,6 +102,23 @@ function isMixed({ events }: SkbTrace): boolean {
   return events.some((e) => e !== first && (e.tuple || e.proto || (e.func === first?.func && e.skb === first.skb)));
 }
 
+it.each(['IPv4', 'IPv6'])('acknowledgements of who only receives, by %s: each has a trace of its own', async (ip) => {
+  const address = ip === 'IPv4' ? `${net.v4}.9.1` : `${net.v6}::9`;
+  if (ip === 'IPv6') net.ip('solo', `address add ${address}/128 dev lo nodad`);
+  const agent = await net.agent('solo');
+  const options = {
+    ...PROBES,
+    addr: [`${address}/${ip === 'IPv4' ? 32 : 128}`],
+    detail: false,
+    sample: 'off' as const,
+  };
+  const { traces } = await record(options, async () => {
+    await agent.ask('acknowledge', { address, port: PORT, count: EMULATED ? 200 : 2_000 });
+  });
+  expect(traces.filter(({ events }) => events.some(({ tcp }) => tcp?.payload === 0)).length).toBeGreaterThan(100);
+  expect(traces.filter(isMixed).slice(0, 5).map(showTrace)).toEqual([]);
+});
+
 it('a load that goes on while the probes are attached: no trace mixes two packets', async () => {
   net.add('busy');
   net.ip('busy', `address add ${net.v4}.8.1/24 dev lo`);

@@ -127,6 +127,26 @@ def datagrams(ask):
             sock.recv(1)
 
 
+def acknowledge(ask):
+    """A connection of which one side only acknowledges, what the other sends piece by piece."""
+    address = (ask["address"], ask["port"])
+    family = socket.AF_INET6 if ":" in ask["address"] else socket.AF_INET
+    with socket.socket(family) as listener, socket.socket(family) as client:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1)
+        client.connect(address)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server, _ = listener.accept()
+        with server:
+            for _ in range(ask["count"]):
+                server.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                client.sendall(b"x" * 1000)
+                left = 1000
+                while left > 0:
+                    left -= len(server.recv(left))
+
+
 def unwanted(ask):
     """Datagrams and connections to a port that nobody has bound, for a time."""
     address = (ask["address"], ask["port"])
@@ -151,7 +171,7 @@ def rename(ask):
         file.write(ask["comm"])
 
 
-DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, knock, datagrams, unwanted, flood, rename)}
+DO = {f.__name__: f for f in (accept, call, close, read, command, send_segment, receive_segment, churn, knock, datagrams, acknowledge, unwanted, flood, rename)}
 DO["socket"] = open_socket
 
 print(json.dumps({"ready": True}), flush=True)
