@@ -40,7 +40,7 @@ _nettrace_probes='
     nf_conntrack_in nf_conntrack_tcp_packet nf_conntrack_udp_packet nf_conntrack_icmp_packet __nf_conntrack_confirm
     nf_confirm resolve_normal_ct ovs_vport_receive ovs_dp_process_packet ovs_execute_actions ovs_vport_send
     ovs_dp_upcall skb_clone skb_copy __pskb_copy_fclone skb_copy_expand __skb_gso_segment kfree_skb consume_skb
-    __kfree_skb kfree_skb_partial skb_attempt_defer_free __kfree_skb_defer napi_skb_free_stolen_head
+    __kfree_skb kfree_skb_partial skb_attempt_defer_free __kfree_skb_defer __napi_kfree_skb napi_skb_free_stolen_head
 '
 
 # Words that the last part of a list with commas may become. The words are our own: compgen -W expands them.

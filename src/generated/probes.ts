@@ -264,5 +264,6 @@ export const PROBES: readonly ProbeDefinition[] = [
   {name: "kfree_skb_partial",stage: "life",groups: [],isDefault: true,symbols: ["kfree_skb_partial"],read: "free",note: {level: "info",text: "packet is freed (its data was merged into another)"},returns: []},
   {name: "skb_attempt_defer_free",stage: "life",groups: [],isDefault: true,symbols: ["skb_attempt_defer_free"],read: "free",note: {level: "info",text: "packet is freed (normally)"},returns: []},
   {name: "__kfree_skb_defer",stage: "life",groups: [],isDefault: true,symbols: ["__kfree_skb_defer"],read: "free",note: {level: "info",text: "packet is freed (normally)"},returns: []},
+  {name: "__napi_kfree_skb",stage: "life",groups: [],isDefault: true,symbols: ["__napi_kfree_skb"],read: "free",note: {level: "info",text: "packet is freed (normally)"},returns: []},
   {name: "napi_skb_free_stolen_head",stage: "life",groups: [],isDefault: true,symbols: ["napi_skb_free_stolen_head"],read: "free",note: {cause: "gro-merged",level: "info",text: "packet is freed (merged by GRO)"},returns: []},
 ];
