@@ -3,10 +3,10 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** What is built is JavaScript already: transforming it again took minutes of each run on an emulated machine. */
-const server = { deps: { external: [/\/dist\//, /\/native\//] } };
+const server = { deps: { external: [/\/dist\//, /\/native\/(?!test\/)/] } };
 
 /** Files that take longest in a virtual machine, where two run at a time: begun last, one would run alone in the end. */
-const LONGEST = ['repro.test.ts', 'modes.test.ts', 'packet-filters.test.ts'];
+const LONGEST = ['repro.test.ts', 'modes.test.ts', 'packet-filters.test.ts', 'backends.test.ts', 'sigkill.test.ts'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -23,7 +23,7 @@ export default defineConfig({
     // A process that has attached probes one by one ends when the kernel has taken down the last: tens of seconds, emulated.
     teardownTimeout: 120_000,
     projects: [
-      // The addon's own suite is that of its package; virtual machines run it in the same process as 'kernel'.
+      // The addon's own suite is that of its package.
       'native',
       {
         test: {
@@ -36,7 +36,8 @@ export default defineConfig({
         test: {
           name: 'kernel',
           server,
-          include: ['test/kernel/**/*.test.ts'],
+          // Virtual machines run the addon's too: a project more would start its processes anew.
+          include: ['test/kernel/**/*.test.ts', ...(process.env.NETTRACE_VM ? ['native/test/**/*.test.ts'] : [])],
           // An emulated machine is 10 to 15 times slower than a real one.
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -121,7 +121,7 @@ const KERNEL_WORDS = 'rcupdate.rcu_expedited=1';
  * @returns {Suite}
  */
 const inMachine = (series) => ({
-  options: [...KERNEL.options, '--project=bpf-loader-node', '--isolate=false', ...TWO_AT_A_TIME],
+  options: [...KERNEL.options, '--isolate=false', ...TWO_AT_A_TIME],
   files: options.full ? [] : [...IN_EACH_MACHINE, ...(series === IN_ONE_MACHINE.series ? IN_ONE_MACHINE.files : [])],
 });
 
@@ -222,7 +222,11 @@ async function boot(series, file, suite) {
   for (const left of [file, started]) rmSync(left, { force: true });
   const timeout = String(options.full ? FULL_VM_TIMEOUT : VM_TIMEOUT);
   const words = [series, '--append', KERNEL_WORDS, '--timeout', timeout, '--results', dirname(file), '--'];
-  const command = ['sh', '-c', `: >"$0" && exec env "$@"`, started, ...(options.full ? ['NETTRACE_FULL=1'] : [])];
+  const environment = [
+    ...(options.full ? ['NETTRACE_FULL=1'] : []),
+    ...(series === IN_ONE_MACHINE.series ? ['NETTRACE_ONE_MACHINE=1'] : []),
+  ];
+  const command = ['sh', '-c', `: >"$0" && exec env "$@"`, started, ...environment];
   const ended = await run(
     [join(root, 'scripts/vm/run.sh'), ...words, ...command, ...vitest(file, suite)],
     prefixOf(series),

@@ -3,7 +3,7 @@ import { type SkbTrace, trace } from '../../dist/index.js';
 import { showTrace } from '../support/kernel-match.js';
 import { record } from '../support/kernel-recording.js';
 import { Topology } from '../support/kernel-topology.js';
-import { EMULATED } from '../support/machine.js';
+import { EMULATED, SHORTENED } from '../support/machine.js';
 
 /** An emulated machine makes some fifty connections a second where a real one makes thousands. */
 const CONNECTIONS = EMULATED ? 1_000 : 100_000;
@@ -102,22 +102,29 @@ function isMixed({ events }: SkbTrace): boolean {
   return events.some((e) => e !== first && (e.tuple || e.proto || (e.func === first?.func && e.skb === first.skb)));
 }
 
-it.each(['IPv4', 'IPv6'])('acknowledgements of who only receives, by %s: each has a trace of its own', async (ip) => {
-  const address = ip === 'IPv4' ? `${net.v4}.9.1` : `${net.v6}::9`;
-  if (ip === 'IPv6') net.ip('solo', `address add ${address}/128 dev lo nodad`);
-  const agent = await net.agent('solo');
-  const options = {
-    ...PROBES,
-    addr: [`${address}/${ip === 'IPv4' ? 32 : 128}`],
-    detail: false,
-    sample: 'off' as const,
-  };
-  const { traces } = await record(options, async () => {
-    await agent.ask('acknowledge', { address, port: PORT, count: EMULATED ? 200 : 2_000 });
-  });
-  expect(traces.filter(({ events }) => events.some(({ tcp }) => tcp?.payload === 0)).length).toBeGreaterThan(100);
-  expect(traces.filter(isMixed).slice(0, 5).map(showTrace)).toEqual([]);
-});
+it.for(['IPv4', 'IPv6'])(
+  'acknowledgements of who only receives, by %s: each has a trace of its own',
+  async (ip, ctx) => {
+    ctx.skip(
+      SHORTENED && ip === 'IPv6',
+      'where all frees are seen, as in virtual machines, they are no other packets than those by IPv4',
+    );
+    const address = ip === 'IPv4' ? `${net.v4}.9.1` : `${net.v6}::9`;
+    if (ip === 'IPv6') net.ip('solo', `address add ${address}/128 dev lo nodad`);
+    const agent = await net.agent('solo');
+    const options = {
+      ...PROBES,
+      addr: [`${address}/${ip === 'IPv4' ? 32 : 128}`],
+      detail: false,
+      sample: 'off' as const,
+    };
+    const { traces } = await record(options, async () => {
+      await agent.ask('acknowledge', { address, port: PORT, count: EMULATED ? 200 : 2_000 });
+    });
+    expect(traces.filter(({ events }) => events.some(({ tcp }) => tcp?.payload === 0)).length).toBeGreaterThan(100);
+    expect(traces.filter(isMixed).slice(0, 5).map(showTrace)).toEqual([]);
+  },
+);
 
 it('a load that goes on while the probes are attached: no trace mixes two packets', async () => {
   net.add('busy');

@@ -3,3 +3,6 @@ export const EMULATED = process.env.NETTRACE_VM !== undefined;
 
 /** There what has no part in the kernel's doing is left out, unless everything is asked for (`--full` of test-all.mjs). */
 export const SHORTENED = EMULATED && process.env.NETTRACE_FULL === undefined;
+
+/** And what any kernel shows as well as another, but not without functions, is left out of all but one. */
+export const SHOWN_ELSEWHERE = SHORTENED && process.env.NETTRACE_ONE_MACHINE === undefined;
