@@ -23,7 +23,7 @@ export default defineConfig({
     // A process that has attached probes one by one ends when the kernel has taken down the last: tens of seconds, emulated.
     teardownTimeout: 120_000,
     projects: [
-      // The addon's own suite is that of its package.
+      // The addon's own suite is that of its package. It counts descriptors: other tests must not have been in its process.
       'native',
       {
         test: {
@@ -36,8 +36,7 @@ export default defineConfig({
         test: {
           name: 'kernel',
           server,
-          // Virtual machines run the addon's too: a project more would start its processes anew.
-          include: ['test/kernel/**/*.test.ts', ...(process.env.NETTRACE_VM ? ['native/test/**/*.test.ts'] : [])],
+          include: ['test/kernel/**/*.test.ts'],
           // An emulated machine is 10 to 15 times slower than a real one.
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -121,7 +121,7 @@ const KERNEL_WORDS = 'rcupdate.rcu_expedited=1';
  * @returns {Suite}
  */
 const inMachine = (series) => ({
-  options: [...KERNEL.options, '--isolate=false', ...TWO_AT_A_TIME],
+  options: [...KERNEL.options, '--project=bpf-loader-node', '--isolate=false', ...TWO_AT_A_TIME],
   files: options.full ? [] : [...IN_EACH_MACHINE, ...(series === IN_ONE_MACHINE.series ? IN_ONE_MACHINE.files : [])],
 });
 

@@ -171,6 +171,8 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => stage?.net.close());
 
+const OTHER_LOSSES = /events lost|packets not traced|not attributed|malformed|without a trace|not delivered/;
+
 /** A test over what the run of that name said, for people and for programs. */
 function says(name: Name, what: string, check: (text: Output, json: Output) => void): void {
   it(what, (ctx) => {
@@ -178,7 +180,9 @@ function says(name: Name, what: string, check: (text: Output, json: Output) => v
     ctx.skip(name === 'acks' && !ACKS_ARE_SEEN, 'this kernel has no function tcp_rate_skb_delivered');
     const [text, json] = [texts[name]!, jsons[name]!];
     expect(json.code).toBe(0);
-    expect(json.stderr, 'nothing was lost').toMatch(/^nothing lost$/m);
+    // interrupts come on top of eleven tracers' programs, with packets of whomever
+    expect(json.stderr, 'nothing was lost').toMatch(/^nothing lost$|^ +\d+ {2}hits not looked at/m);
+    expect(json.stderr).not.toMatch(OTHER_LOSSES);
     // each by the schema
     expect(json.records.length).toBeGreaterThan(0);
     check(text, json);
