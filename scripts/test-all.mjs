@@ -33,7 +33,7 @@ import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const reports = join(root, 'build/test');
-/** Seconds for the tests of one virtual machine, which takes three to six minutes, twice as long beside another. */
+/** Seconds for the tests of one virtual machine, which takes about three minutes, twice as long beside another. */
 const VM_TIMEOUT = 1000;
 /** And with --full. */
 const FULL_VM_TIMEOUT = 5400;
